@@ -1,0 +1,57 @@
+"""Packing of small integers without gaps.
+
+The bits of all values form one string: value i takes the bits i*b .. i*b + b - 1, its own lowest bit first.
+Bit k of that string is bit k % 8 of byte k // 8, where bit 0 is worth 1 (LSB first throughout). The last byte
+is filled up with zero bits. With b = 4 the values 0xA, 0xB, 0xC give the bytes BA 0C.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_BITS = 16
+
+
+def packed_bytes(count: int, bits: int) -> int:
+    """Bytes that `count` values of `bits` bits take."""
+    return (count * bits + 7) // 8
+
+
+def pack_bits(values: NDArray[np.uint16], bits: int) -> bytes:
+    """Pack the last axis of `values`, each below `2**bits`; every row starts on a new byte.
+
+    `[value]` gives `packed_bytes(value, bits)` bytes, `[row, value]` that many per row, rows joined. Raises
+    `ValueError` for `bits` outside 1..16 or a value that does not fit.
+    """
+    _check_bits(bits)
+    if values.size and int(values.max()) >> bits:
+        raise ValueError(
+            f"{int(values.max())} does not fit {bits} bits; the values must be below {1 << bits}"
+        )
+    octets = np.ascontiguousarray(values, "<u2").view(np.uint8).reshape(*values.shape, 2)
+    each = np.unpackbits(octets, axis=-1, count=bits, bitorder="little")
+    joined = each.reshape(*values.shape[:-1], values.shape[-1] * bits)
+    return np.packbits(joined, axis=-1, bitorder="little").tobytes()
+
+
+def unpack_bits(packed: bytes | memoryview, count: int, bits: int, rows: int = 1) -> NDArray[np.uint16]:
+    """The inverse of `pack_bits`: uint16 `[row, count]` from `rows` rows of `count` values.
+
+    Fill bits are ignored. Raises `ValueError` for `bits` outside 1..16 or another number of bytes than the
+    counts ask for.
+    """
+    _check_bits(bits)
+    row_bytes = packed_bytes(count, bits)
+    if len(packed) != rows * row_bytes:
+        raise ValueError(f"{len(packed)} bytes given; {rows} rows of {count} values take {rows * row_bytes}")
+    octets = np.frombuffer(packed, np.uint8).reshape(rows, row_bytes)
+    joined = np.unpackbits(octets, axis=-1, count=count * bits, bitorder="little")
+    each = joined.reshape(rows, count, bits)
+    values = np.packbits(each, axis=-1, bitorder="little")
+    wide = np.zeros((rows, count, 2), np.uint8)
+    wide[..., : values.shape[-1]] = values
+    return wide.view("<u2")[..., 0].astype(np.uint16)
+
+
+def _check_bits(bits: int) -> None:
+    if not 1 <= bits <= MAX_BITS:
+        raise ValueError(f"{bits} bits per value; choose 1..{MAX_BITS}")

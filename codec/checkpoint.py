@@ -1,0 +1,119 @@
+"""A published version as a codec ready to run, and a codec as files ready to publish."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from codec.config import CodecConfig, parse_config
+from codec.errors import RepositoryError
+from codec.golden import CODES_FILE, INPUT_FILE, TOLERANCE, Golden, read_golden, write_golden
+from codec.manifest import GoldenVectors, Manifest, ManifestDraft
+from codec.model import Codec
+from codec.repository import Repository
+from codec.tokens import TokenFormat, TokenIdentity
+from codec.version import read_manifest
+from codec.weights import load_weights, save_weights, token_space_of
+
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCodec:
+    """A codec with what its version says about it."""
+
+    codec: Codec
+    manifest: Manifest
+    golden: Golden
+
+    @property
+    def identity(self) -> TokenIdentity:
+        """What tokens of this version carry."""
+        return TokenIdentity(self.manifest.name, self.manifest.version, self.manifest.token_space)
+
+    @property
+    def token_format(self) -> TokenFormat:
+        """How codes of this version relate to audio."""
+        return self.manifest.token_format
+
+
+def load_codec(version_dir: Path) -> LoadedCodec:
+    """The codec in the folder of a version, in float32 on the CPU.
+
+    Raises `RepositoryError` if a file is missing or damaged, or if manifest, config and codebooks disagree.
+    Digests are `Repository.verify`'s business.
+    """
+    manifest = read_manifest(version_dir)
+    try:
+        text = (version_dir / CONFIG_FILE).read_text()
+    except OSError as error:
+        raise RepositoryError(f"{CONFIG_FILE} cannot be read: {error}; publish the version again") from error
+    config = parse_config(text, f"{version_dir}/{CONFIG_FILE}")
+    codec = load_weights(config, version_dir / WEIGHTS_FILE)
+    token_space = token_space_of(config, codec.quantizer.codebooks)
+    if token_space != manifest.token_space or manifest.token_format != token_format_of(config):
+        raise RepositoryError(f"{version_dir}: manifest and weights disagree on the token space; publish it again")
+    return LoadedCodec(codec, manifest, read_golden(version_dir, config.sample_rate))
+
+
+def open_codec(reference: str, repository: Path) -> LoadedCodec:
+    """The codec that `name`, `name@channel`, `name@version` or the folder of a version means, digests checked.
+
+    Raises `NotFoundError` and `RepositoryError` as `Repository` and `load_codec` do.
+    """
+    if "/" in reference or Path(reference).is_dir():
+        return load_codec(Path(reference))
+    place = Repository(repository)
+    version = place.resolve(reference)
+    place.verify(version)
+    return load_codec(version.path)
+
+
+def token_format_of(config: CodecConfig) -> TokenFormat:
+    """How the codes of a config's models relate to audio."""
+    return TokenFormat(config.sample_rate, config.hop_samples, config.quantizer.codebook_size)
+
+
+def write_files(codec: Codec, golden_audio: Tensor, folder: Path) -> None:
+    """Write weights, config and golden vectors for publishing, and rebuild the golden codes from the files.
+
+    `golden_audio`: `[1, 1, sample]`. The golden codes are those of the weights as rounded on disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(codec, folder / WEIGHTS_FILE)
+    (folder / CONFIG_FILE).write_text(codec.config.to_yaml())
+    write_golden(load_weights(codec.config, folder / WEIGHTS_FILE), golden_audio, folder)
+
+
+def draft_manifest(
+    codec: Codec, name: str, description: str = "", licence: str = "", metrics: dict[str, float] | None = None
+) -> ManifestDraft:
+    """What is to be said of a codec when it is published as `name`."""
+    config = codec.config
+    return ManifestDraft(
+        name=name,
+        token_space=token_space_of(config, codec.quantizer.codebooks),
+        sample_rate=config.sample_rate,
+        channels=config.channels,
+        hop_samples=config.hop_samples,
+        frame_rate=(config.frame_rate.numerator, config.frame_rate.denominator),
+        codebooks=config.quantizer.codebooks,
+        codebook_size=config.quantizer.codebook_size,
+        causal=True,
+        receptive_field_samples=receptive_field_samples(config),
+        delay_samples=config.delay_samples,
+        latency_ms=config.latency_ms,
+        golden=GoldenVectors(
+            input=INPUT_FILE, codes=CODES_FILE, n_q=config.quantizer.codebooks, tolerance=TOLERANCE
+        ),
+        metrics=metrics or {},
+        description=description,
+        licence=licence,
+    )
+
+
+def receptive_field_samples(config: CodecConfig) -> int:
+    """Input samples that a frame's codes depend on, its own hop included."""
+    frames = 1 + config.network.encoder_blocks * (config.network.kernel_frames - 1)
+    return frames * config.hop_samples + config.spectrum.overlap_samples

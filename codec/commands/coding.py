@@ -1,0 +1,98 @@
+"""`codecd encode` and `codecd decode`."""
+
+import argparse
+import sys
+from argparse import ArgumentParser, Namespace
+from fractions import Fraction
+from pathlib import Path
+
+from codec.commands.batch import Pair, Progress, pair_up, work_through
+from codec.commands.options import (
+    DEFAULT_MODEL,
+    DEFAULT_N_Q,
+    SubParsers,
+    add_model,
+    add_overwrite,
+    repository_of,
+)
+from codec.container import CdcReader
+
+_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
+
+_ENCODE_EXAMPLES = """examples:
+  codecd encode speech.wav speech.cdc                 8 codebooks, 4 kbit/s
+  codecd encode speech.wav speech.cdc --n-q 4
+  codecd encode speech.wav speech.cdc --bitrate 2000
+  codecd encode recordings/ tokens/                   every audio file, mirrored
+"""
+_DECODE_EXAMPLES = """examples:
+  codecd decode speech.cdc speech.wav
+  codecd decode speech.cdc speech.flac --force
+  codecd decode tokens/ decoded/                      every .cdc file, mirrored
+"""
+
+
+def register_encode(commands: SubParsers) -> None:
+    """Add `codecd encode`."""
+    parser = _parser(commands, "encode", "audio to tokens (.cdc)", _ENCODE_EXAMPLES)
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument("--n-q", type=int, metavar="N", help=f"codebooks to use (default {DEFAULT_N_Q})")
+    rate.add_argument("--bitrate", type=int, metavar="BPS", help="bits per second, instead of --n-q")
+    parser.set_defaults(run=_encode)
+
+
+def register_decode(commands: SubParsers) -> None:
+    """Add `codecd decode`."""
+    parser = _parser(commands, "decode", "tokens (.cdc) to audio (.wav or .flac)", _DECODE_EXAMPLES)
+    parser.set_defaults(run=_decode)
+
+
+def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("input", type=Path, metavar="IN", help="a file or a directory")
+    parser.add_argument("output", type=Path, metavar="OUT", help="a file, or a directory for a directory")
+    add_model(parser)
+    add_overwrite(parser)
+    return parser
+
+
+def _encode(arguments: Namespace) -> int:
+    from codec.checkpoint import open_codec
+    from codec.files import encode_file
+    from codec.tokens import n_q_for_bitrate
+
+    pairs = pair_up(arguments.input, arguments.output, _AUDIO_SUFFIXES, ".cdc", arguments.force)
+    loaded = open_codec(arguments.model or DEFAULT_MODEL, repository_of(arguments))
+    n_q = arguments.n_q if arguments.n_q is not None else DEFAULT_N_Q
+    if arguments.bitrate is not None:
+        codebooks = loaded.codec.config.quantizer.codebooks
+        n_q = n_q_for_bitrate(Fraction(arguments.bitrate), loaded.token_format, codebooks)
+    loaded.codec.check_n_q(n_q)
+
+    def work(pair: Pair, progress: Progress) -> None:
+        encode_file(loaded, pair.source, pair.target, n_q, progress)
+
+    return work_through(pairs, "encoding", loaded.codec.config.sample_rate, work)
+
+
+def _decode(arguments: Namespace) -> int:
+    from codec.checkpoint import open_codec
+    from codec.files import decode_file
+
+    pairs = pair_up(arguments.input, arguments.output, (".cdc",), ".wav", arguments.force)
+    loaded = open_codec(arguments.model or _maker_of(pairs[0].source), repository_of(arguments))
+
+    def work(pair: Pair, progress: Progress) -> None:
+        clipped = decode_file(loaded, pair.source, pair.target, progress)
+        if clipped:
+            print(f"codecd: {pair.target}: {clipped} samples were clipped at full scale", file=sys.stderr)
+
+    return work_through(pairs, "decoding", loaded.codec.config.sample_rate, work)
+
+
+def _maker_of(source: Path) -> str:
+    """The model and version that a `.cdc` file names."""
+    with CdcReader(source) as reader:
+        return f"{reader.header.identity.model}@{reader.header.identity.version}"

@@ -1,0 +1,102 @@
+"""`codecd info`, `codecd thin` and `codecd models`: none of them runs a model."""
+
+import argparse
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from codec.atomic import replacing
+from codec.commands.options import (
+    SubParsers,
+    add_overwrite,
+    add_repository,
+    refuse_existing,
+    repository_of,
+)
+from codec.container import CdcReader, describe, thin_cdc
+from codec.repository import Repository
+
+
+def register_info(commands: SubParsers) -> None:
+    """Add `codecd info`."""
+    parser = commands.add_parser("info", help="what is in a .cdc file, damaged ones too")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--codes", action="store_true", help="with --json: the codes too, [codebook][frame] a block")
+    parser.set_defaults(run=_info)
+
+
+def register_thin(commands: SubParsers) -> None:
+    """Add `codecd thin`."""
+    parser = commands.add_parser(
+        "thin",
+        help="keep the first codebooks only: a lower bitrate without re-encoding",
+        epilog="example:\n  codecd thin speech.cdc small.cdc --n-q 2",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, metavar="IN")
+    parser.add_argument("output", type=Path, metavar="OUT")
+    parser.add_argument("--n-q", type=int, required=True, metavar="N", help="codebooks to keep")
+    add_overwrite(parser)
+    parser.set_defaults(run=_thin)
+
+
+def register_models(commands: SubParsers) -> None:
+    """Add `codecd models`."""
+    parser = commands.add_parser("models", help="models, versions and channels of a repository")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_repository(parser)
+    parser.set_defaults(run=_models)
+
+
+def _info(arguments: Namespace) -> int:
+    facts = describe(arguments.file)
+    if arguments.json:
+        if arguments.codes:
+            with CdcReader(arguments.file, tolerant=True) as reader:
+                for block, codes in zip(facts["blocks"], reader, strict=True):
+                    block["codes"] = codes.codes.tolist()
+        print(json.dumps(facts, indent=None if arguments.codes else 2))
+        return 0
+    for line in _summary(facts):
+        print(line)
+    return 0 if facts["damage"]["intact"] else 1
+
+
+def _summary(facts: dict[str, Any]) -> list[str]:
+    duration = "unknown" if facts["duration_s"] is None else f"{facts['duration_s']:.2f} s"
+    measured = facts["measured"]
+    rate = "" if measured["bitrate_bps"] is None else f", {measured['bitrate_bps']:.0f} bit/s on disk"
+    lines = [
+        f"model        {facts['model']} {facts['version']}",
+        f"token space  {facts['token_space']}",
+        f"audio        {duration}, {facts['n_samples']} samples at {facts['sample_rate']} Hz",
+        f"codes        {facts['codebooks']} codebooks of {facts['codebook_size']}, {facts['n_frames']} frames",
+        f"bitrate      {facts['bitrate_bps']:.0f} bit/s nominal{rate}",
+        f"file         {measured['file_bytes']} bytes in {len(facts['blocks'])} blocks",
+    ]
+    damage = facts["damage"]
+    lines.append("state        " + ("intact" if damage["intact"] else "; ".join(damage["problems"]) or "unfinished"))
+    return lines
+
+
+def _thin(arguments: Namespace) -> int:
+    refuse_existing(arguments.output, arguments.force)
+    with replacing(arguments.output) as draft, draft.open("wb") as sink:
+        thin_cdc(arguments.input, sink, arguments.n_q)
+    return 0
+
+
+def _models(arguments: Namespace) -> int:
+    repository = Repository(repository_of(arguments))
+    listing = [repository.summary(name) for name in repository.models()]
+    if arguments.json:
+        print(json.dumps(listing, indent=2))
+        return 0
+    for model in listing:
+        channels = ", ".join(f"{name} -> {version}" for name, version in model["channels"].items())
+        print(f"{model['name']}: {channels or 'no channel'}")
+        for version in model["versions"]:
+            print(f"  {version}")
+    return 0

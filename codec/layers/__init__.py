@@ -1,0 +1,1 @@
+"""Layers of the networks; each layer's stream state stands beside it."""

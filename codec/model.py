@@ -1,0 +1,204 @@
+"""`Codec`: audio to codes and codes to audio, whole or as streams, by the same steps.
+
+A model is immutable while it infers: n_q and stream state are arguments. Every method on whole items
+runs the stream step from a fresh state, in pieces, so whole, live and hours-long input are one code path.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from codec.config import CodecConfig
+from codec.domain import AnalysisState, CausalSpectrum, InversionState, compress, expand
+from codec.errors import InvalidAudioError, InvalidRequestError, InvalidTokensError
+from codec.layers.state import map_state
+from codec.network import FrameNetwork, NetworkState
+from codec.quantizer import ABSENT, ResidualQuantizer
+
+MIN_ROWS = 4
+"""Fewest rows of a matrix product. With one thread, MKL gives a row the same bits in any product of at
+least four rows; below that it takes other kernels. Padding tiny steps up to four makes codes independent
+of batch width and of how a stream is cut, bit for bit (measured in tests/codec/test_model.py)."""
+
+PIECE_FRAMES = 500
+"""Frames per step when a whole item is coded: 10 s, which bounds memory for items of any length."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderState:
+    """Stream state of the encoder side."""
+
+    analysis: AnalysisState
+    network: NetworkState
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderState:
+    """Stream state of the decoder side."""
+
+    network: NetworkState
+    inversion: InversionState
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Codes of a batch: int64 `[batch, codebook, frame]`, `ABSENT` after an item's last frame.
+
+    `n_samples`, `n_frames`: per item, the samples that went in and the frames that they gave.
+    """
+
+    codes: Tensor
+    n_samples: tuple[int, ...]
+    n_frames: tuple[int, ...]
+
+
+class Codec(nn.Module):
+    """A causal spectral codec."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        stack = config.network.spectra_per_frame
+        bins = config.spectrum.bins
+        latent = config.quantizer.dimension
+        self.spectrum = CausalSpectrum(config.spectrum)
+        self.encoder = FrameNetwork(3 * bins * stack, latent, config.network.encoder_blocks, config)
+        self.quantizer = ResidualQuantizer(config.quantizer)
+        self.decoder = FrameNetwork(latent, 2 * bins * stack, config.network.decoder_blocks, config)
+
+    def encoder_state(self, slots: int) -> EncoderState:
+        """Fresh state of `slots` encoder streams."""
+        return EncoderState(self.spectrum.fresh_analysis(slots), self.encoder.fresh_state(slots))
+
+    def decoder_state(self, slots: int) -> DecoderState:
+        """Fresh state of `slots` decoder streams."""
+        return DecoderState(self.decoder.fresh_state(slots), self.spectrum.fresh_inversion(slots))
+
+    def features(self, audio: Tensor, state: AnalysisState) -> tuple[Tensor, AnalysisState]:
+        """Network input `[batch, frame, feature]` of `[batch, sample]` (whole frames)."""
+        spectra, state = self.spectrum.analyse(audio, state)
+        packed = compress(spectra, self.config.spectrum.compression, self.config.spectrum.floor)
+        stack = self.config.network.spectra_per_frame
+        return packed.unflatten(1, (-1, stack)).flatten(2), state
+
+    def embed(self, audio: Tensor, state: EncoderState) -> tuple[Tensor, EncoderState]:
+        """Latent vectors `[batch, frame, dimension]` of the next `[batch, 1, frames * hop]` samples."""
+        features, analysis = self.features(audio[:, 0], state.analysis)
+        latent, network = self.encoder.step(features, state.network)
+        return latent.float(), EncoderState(analysis, network)
+
+    def synthesise(self, latent: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The next `[batch, 1, frames * hop]` samples of latent vectors `[batch, frame, dimension]`."""
+        parts, network = self.decoder.step(latent, state.network)
+        stack = self.config.network.spectra_per_frame
+        parts = parts.float().unflatten(2, (stack, -1)).flatten(1, 2)
+        spectra = expand(parts, self.config.spectrum.compression, self.config.spectrum.floor)
+        audio, inversion = self.spectrum.invert(spectra, state.inversion)
+        return audio.unsqueeze(1), DecoderState(network, inversion)
+
+    @torch.no_grad()
+    def encode_step(self, audio: Tensor, state: EncoderState, n_q: int) -> tuple[Tensor, EncoderState]:
+        """Codes int64 `[batch, n_q, frame]` of the next samples `[batch, 1, frames * hop]`, and the new state.
+
+        Raises `InvalidRequestError` if n_q is out of range or the samples are not whole frames.
+        """
+        self.check_n_q(n_q)
+        batch, hop = audio.shape[0], self.config.hop_samples
+        if audio.shape[-1] == 0 or audio.shape[-1] % hop:
+            raise InvalidRequestError(f"a step takes whole frames of {hop} samples, not {audio.shape[-1]}")
+        extra = self._missing_rows(batch, audio.shape[-1] // hop)
+        latent, new_state = self.embed(_pad_rows(audio, extra), map_state(state, lambda t: _pad_rows(t, extra)))
+        codes = self.quantizer.encode(latent, n_q)
+        return codes[:batch], map_state(new_state, lambda t: t[:batch])
+
+    @torch.no_grad()
+    def decode_step(self, codes: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The next samples `[batch, 1, frames * hop]` of codes `[batch, n_q, frame]`, and the new state.
+
+        A code of `ABSENT` leaves its codebook out of that frame, so n_q may differ by item and by frame.
+        """
+        batch, _, frames = codes.shape
+        extra = self._missing_rows(batch, frames)
+        latent = self.quantizer.decode(_pad_rows(codes, extra))
+        audio, new_state = self.synthesise(latent, map_state(state, lambda t: _pad_rows(t, extra)))
+        return audio[:batch], map_state(new_state, lambda t: t[:batch])
+
+    @torch.no_grad()
+    def encode(self, audio: Tensor, n_q: int, lengths: Sequence[int] | None = None) -> Encoded:
+        """Codes of whole items: float32 `[batch, 1, sample]`, item b being its first `lengths[b]` samples.
+
+        Codes of an item do not depend on its neighbours or on what stands after its end.
+        Raises `InvalidAudioError` for empty or non-finite items, `InvalidRequestError` for n_q.
+        """
+        lengths = tuple(lengths) if lengths is not None else (audio.shape[-1],) * audio.shape[0]
+        if not lengths or min(lengths) < 1 or max(lengths) > audio.shape[-1]:
+            raise InvalidAudioError("every item needs at least one sample and no more than the tensor holds")
+        audio = _silence_after(audio, lengths)
+        if not torch.isfinite(audio).all():
+            raise InvalidAudioError("audio holds NaN or infinity; clean it before encoding")
+        n_frames = tuple(self.config.frames_for(n) for n in lengths)
+        total = max(n_frames) * self.config.hop_samples
+        audio = functional.pad(audio, (0, max(0, total - audio.shape[-1])))[..., :total]
+        state = self.encoder_state(audio.shape[0])
+        pieces = []
+        for piece in audio.split(PIECE_FRAMES * self.config.hop_samples, dim=-1):
+            codes, state = self.encode_step(piece, state, n_q)
+            pieces.append(codes)
+        codes = torch.cat(pieces, dim=-1)
+        outside = torch.arange(codes.shape[-1]) >= torch.tensor(n_frames)[:, None, None]
+        return Encoded(codes.masked_fill(outside.to(codes.device), ABSENT), lengths, n_frames)
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor, n_samples: int | None = None) -> Tensor:
+        """Audio float32 `[batch, 1, sample]` of codes int64 `[batch, n_q, frame]`.
+
+        Without `n_samples` the result is all that the frames complete: `frames * hop - delay`.
+        Raises `InvalidTokensError` for codes out of range or too few frames for `n_samples`.
+        """
+        hop, delay = self.config.hop_samples, self.config.delay_samples
+        self.check_codes(codes)
+        complete = codes.shape[-1] * hop - delay
+        wanted = complete if n_samples is None else n_samples
+        if wanted > complete:
+            raise InvalidTokensError(f"{codes.shape[-1]} frames complete {complete} samples, not {wanted}")
+        state = self.decoder_state(codes.shape[0])
+        pieces = []
+        for piece in codes.split(PIECE_FRAMES, dim=-1):
+            audio, state = self.decode_step(piece, state)
+            pieces.append(audio)
+        return torch.cat(pieces, dim=-1)[..., delay : delay + wanted]
+
+    def check_codes(self, codes: Tensor) -> None:
+        """Raise `InvalidTokensError` unless codes are `[batch, n_q, frame]`, int64, and in range."""
+        quantizer = self.config.quantizer
+        if codes.dim() != 3 or codes.dtype != torch.int64 or 0 in codes.shape:
+            raise InvalidTokensError("codes must be int64 [batch, codebook, frame] and not empty")
+        if codes.shape[1] > quantizer.codebooks:
+            raise InvalidTokensError(f"{codes.shape[1]} codebooks; this model has {quantizer.codebooks}")
+        low, high = int(codes.min()), int(codes.max())
+        if low < ABSENT or high >= quantizer.codebook_size:
+            raise InvalidTokensError(f"codes reach from {low} to {high}; valid: 0..{quantizer.codebook_size - 1}")
+
+    def check_n_q(self, n_q: int) -> None:
+        """Raise `InvalidRequestError` unless the model has `n_q` codebooks."""
+        if not 1 <= n_q <= self.config.quantizer.codebooks:
+            raise InvalidRequestError(f"n_q is {n_q}; this model has codebooks 1..{self.config.quantizer.codebooks}")
+
+    @staticmethod
+    def _missing_rows(batch: int, frames: int) -> int:
+        """Items to add so that a product over all frames has at least `MIN_ROWS` rows."""
+        return max(0, -(-MIN_ROWS // frames) - batch)
+
+
+def _pad_rows(tensor: Tensor, extra: int) -> Tensor:
+    if extra == 0:
+        return tensor
+    return torch.cat((tensor, tensor.new_zeros(extra, *tensor.shape[1:])))
+
+
+def _silence_after(audio: Tensor, lengths: Sequence[int]) -> Tensor:
+    outside = torch.arange(audio.shape[-1], device=audio.device) >= torch.tensor(lengths, device=audio.device)[:, None]
+    return audio.masked_fill(outside.unsqueeze(1), 0.0)

@@ -1,0 +1,72 @@
+"""Weights of a codec in a safetensors file: written as float16, loaded as float32, checked before use."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from codec.config import CodecConfig
+from codec.errors import RepositoryError
+from codec.model import Codec
+
+_DTYPES = ("F16", "F32")
+
+
+def save_weights(codec: Codec, path: Path) -> None:
+    """Write all weights and codebooks, rounded to float16."""
+    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in codec.state_dict().items()}, path)
+
+
+def load_weights(config: CodecConfig, path: Path) -> Codec:
+    """The codec of `config` with the weights of `path`, in float32, ready to infer.
+
+    Raises `RepositoryError` if names, shapes or types are not those of the config, or a value is not finite.
+    """
+    with torch.device("meta"):
+        codec = Codec(config)
+    wanted = {name: tuple(tensor.shape) for name, tensor in codec.state_dict().items()}
+    codec.to_empty(device="cpu")
+    try:
+        with safe_open(path, framework="pt") as file:
+            _check_layout(wanted, {name: file.get_slice(name) for name in file.keys()}, path)  # noqa: SIM118
+            state = {name: file.get_tensor(name).to(torch.float32) for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise RepositoryError(f"{path.name} cannot be read: {error}; publish the version again") from error
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise RepositoryError(f"{path.name}: {name} holds NaN or infinity; publish a sound checkpoint")
+    codec.load_state_dict(state)
+    codec.spectrum.reset_buffers()
+    return codec.eval().requires_grad_(False)
+
+
+def _check_layout(wanted: dict[str, tuple[int, ...]], found: dict[str, Any], path: Path) -> None:
+    if set(found) != set(wanted):
+        odd = sorted(set(found) ^ set(wanted))
+        raise RepositoryError(f"{path.name}: missing or unexpected tensors, for example {odd[:3]}")
+    for name, shape in wanted.items():
+        if tuple(found[name].get_shape()) != shape or found[name].get_dtype() not in _DTYPES:
+            raise RepositoryError(
+                f"{path.name}: {name} is {found[name].get_dtype()} {found[name].get_shape()}, "
+                f"the config wants float {list(shape)}"
+            )
+
+
+def token_space_of(config: CodecConfig, codebooks: Tensor) -> str:
+    """The identity of what codes mean: a hash over codebooks, quantizer config and frame rate.
+
+    Two versions with the same id can decode each other's tokens. `codebooks` as published (float16).
+    """
+    meaning = {
+        "quantizer": config.quantizer.model_dump(mode="json"),
+        "frame_rate": [config.frame_rate.numerator, config.frame_rate.denominator],
+        "sample_rate": config.sample_rate,
+    }
+    digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
+    digest.update(codebooks.to(torch.float16).contiguous().numpy().astype("<f2").tobytes())
+    return f"ts-{digest.hexdigest()[:16]}"

@@ -1,0 +1,1 @@
+"""The codec as a service: supervisor, front end, workers, client."""

@@ -1,0 +1,42 @@
+"""What a Content-Type says of a body; only headerless samples need one."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from service.frontend.intake import AudioBody, RawFormat
+from service.status import Condition, ServiceError
+
+_MAX_DIGITS = 6
+_ENDIANNESS = ("little-endian", "big-endian")
+
+
+def audio_body(content_type: str | None, content: bytes) -> AudioBody:
+    """The body, with the format of its samples if the type is `audio/L16;rate=…;channels=…`.
+
+    All other types are ignored: the bytes tell what they are. Samples are little-endian as everywhere in
+    this interface, unless `endianness=big-endian` says that they come in the order of RFC 2586. Raises
+    `ServiceError` UNSUPPORTED_MEDIA for parameters that cannot be read.
+    """
+    if content_type is None or content_type[:9].lower() != "audio/l16":
+        return AudioBody(content)
+    raw, big_endian = _parse_l16(content_type)
+    if big_endian and len(content) % 2 == 0:
+        content = np.frombuffer(content, ">i2").astype("<i2").tobytes()
+    return AudioBody(content, raw)
+
+
+@lru_cache(maxsize=256)
+def _parse_l16(content_type: str) -> tuple[RawFormat, bool]:
+    fields = {"rate": "", "channels": "1", "endianness": _ENDIANNESS[0]}
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.partition("=")
+        fields[name.strip().lower()] = value.strip().strip('"')
+    rate, channels, endianness = fields["rate"], fields["channels"], fields["endianness"].lower()
+    numbers = all(text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS for text in (rate, channels))
+    if not numbers or endianness not in _ENDIANNESS:
+        raise ServiceError(
+            Condition.UNSUPPORTED_MEDIA,
+            f"cannot read content type {content_type[:80]!r}; write audio/L16;rate=16000;channels=1",
+        )
+    return RawFormat("pcm_s16le", int(rate), int(channels)), endianness == "big-endian"

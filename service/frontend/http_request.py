@@ -1,0 +1,134 @@
+"""One HTTP request around a piece of work: body, deadline, disconnect, identity, errors, metrics."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from codec.errors import CodecError
+from service.config import Limits
+from service.frontend.call import Call
+from service.frontend.http_errors import error_response, internal_error
+from service.frontend.metrics import Metrics
+from service.model_info import ModelInfo
+from service.status import Condition, ServiceError, service_error
+
+_MAX_TIMEOUT_MS = 3_600_000
+_MAX_ID_CHARACTERS = 128
+# Most requests are over before it pays to watch for a client that leaves.
+_WATCH_AFTER_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a handler gives back: the body and what the headers tell of it."""
+
+    content: bytes
+    media_type: str
+    info: ModelInfo
+    audio_seconds: float
+
+
+Handler = Callable[[Request, bytes, Call], Awaitable[Outcome]]
+
+
+class RequestRunner:
+    """Runs handlers of raw bodies; every way out is an answer of the table and a count in the metrics."""
+
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self._limits = limits
+        self._metrics = metrics
+        self.draining = False
+
+    async def run(self, operation: str, request: Request, handler: Handler) -> Response:
+        """Read the body, call the handler, and answer."""
+        request_id = request.headers.get("x-request-id", "")[:_MAX_ID_CHARACTERS] or secrets.token_hex(8)
+        headers = {"X-Request-Id": request_id}
+        if self.draining:
+            headers["Connection"] = "close"
+        self._metrics.request_began(operation)
+        condition: Condition | None = None
+        audio_seconds = 0.0
+        call = Call(self._limits.deadline_seconds)
+        try:
+            call = Call(self._timeout_seconds(request))
+            outcome = await self._handle(request, handler, call)
+            audio_seconds = outcome.audio_seconds
+            response = Response(outcome.content, 200, headers | _facts(outcome, call), outcome.media_type)
+        except Exception as error:
+            problem = _problem(error)
+            condition = problem.condition
+            response = error_response(problem, headers)
+        except asyncio.CancelledError:
+            condition = Condition.CANCELLED
+            raise
+        finally:
+            self._metrics.request_ended(operation, condition, call, audio_seconds)
+        return response
+
+    async def _handle(self, request: Request, handler: Handler, call: Call) -> Outcome:
+        with call:
+            body = await self._read_body(request, call)
+            call.watch(lambda: _disconnected(request), _WATCH_AFTER_SECONDS)
+            return await handler(request, body, call)
+
+    async def _read_body(self, request: Request, call: Call) -> bytes:
+        limit = self._limits.max_body_bytes
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        chunks = []
+        received = 0
+        try:
+            async with asyncio.timeout(call.remaining_seconds):
+                async for chunk in request.stream():
+                    received += len(chunk)
+                    if received > limit:
+                        raise _too_large(limit)
+                    chunks.append(chunk)
+        except TimeoutError as error:
+            message = "the body did not arrive in time; send it faster or allow more time"
+            raise ServiceError(Condition.DEADLINE_EXCEEDED, message) from error
+        return b"".join(chunks)
+
+    def _timeout_seconds(self, request: Request) -> float:
+        text = request.headers.get("x-request-timeout-ms")
+        if text is None:
+            return self._limits.deadline_seconds
+        if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _MAX_TIMEOUT_MS):
+            message = f"X-Request-Timeout-Ms is {text[:20]!r}; give 1..{_MAX_TIMEOUT_MS}"
+            raise ServiceError(Condition.INVALID_ARGUMENT, message)
+        return int(text) / 1000
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client leaves."""
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
+def _problem(error: Exception) -> ServiceError:
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, CodecError):
+        return service_error(error)
+    if isinstance(error, ClientDisconnect):
+        return ServiceError(Condition.CANCELLED, "the client has left")
+    return internal_error(error)
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError(Condition.LIMIT_EXCEEDED, f"the body is larger than {limit} bytes; send it in parts")
+
+
+def _facts(outcome: Outcome, call: Call) -> dict[str, str]:
+    queue, run, total = call.queue_us / 1e3, call.run_us / 1e3, call.elapsed_seconds * 1e3
+    return {
+        "X-Codec-Model": outcome.info.model,
+        "X-Codec-Version": outcome.info.version,
+        "X-Codec-Token-Space": outcome.info.token_space,
+        "Server-Timing": f"queue;dur={queue:.3f}, run;dur={run:.3f}, total;dur={total:.3f}",
+    }

@@ -1,0 +1,101 @@
+"""Prometheus metrics of the front end; names in base units, prefix `codec_`."""
+
+from functools import lru_cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
+
+from service.frontend.call import Call
+from service.status import Condition
+
+OK = "ok"
+
+_BULK_SECONDS = 10.0
+_DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_AUDIO_BUCKETS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+# Answers that say "not now", and count as rejections.
+_REJECTIONS = (Condition.OVERLOADED, Condition.UNAVAILABLE, Condition.LIMIT_EXCEEDED)
+
+
+def code_of(condition: Condition | None) -> str:
+    """The label of a condition; `ok` for None."""
+    return OK if condition is None else condition.name.lower()
+
+
+class Metrics:
+    """What the front end counts. `collectors` add what workers and models tell when Prometheus asks."""
+
+    def __init__(self, *collectors: Collector) -> None:
+        registry = CollectorRegistry()
+        self.registry = registry
+        self._requests = Counter(
+            "codec_requests", "One-shot requests answered", ["op", "class", "code"], registry=registry
+        )
+        self._duration = _histogram(
+            "codec_request_duration_seconds", "From first byte to answer", _DURATION_BUCKETS, registry
+        )
+        self._queue = _histogram(
+            "codec_request_queue_seconds", "Waiting inside the worker", _DURATION_BUCKETS, registry
+        )
+        self._audio = _histogram(
+            "codec_request_audio_seconds", "Length of the audio", _AUDIO_BUCKETS, registry
+        )
+        self._in_flight = Gauge(
+            "codec_requests_in_flight", "One-shot requests being served", ["op"], registry=registry
+        )
+        self._rejected = Counter("codec_rejected", "Work refused", ["reason"], registry=registry)
+        self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
+        self._closed = Counter(
+            "codec_streams_closed", "Live streams ended", ["op", "reason"], registry=registry
+        )
+        for collector in collectors:
+            registry.register(collector)
+        # Looking labels up costs more than counting.
+        self._of_request = lru_cache(maxsize=256)(self._request_children)
+        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+
+    def request_began(self, operation: str) -> None:
+        """A request came in."""
+        self._of_operation(operation).inc()
+
+    def request_ended(
+        self, operation: str, condition: Condition | None, call: Call, audio_seconds: float
+    ) -> None:
+        """A request was answered; `condition` None = well."""
+        self._of_operation(operation).dec()
+        size = "bulk" if audio_seconds > _BULK_SECONDS else "oneshot"
+        requests, duration, queue, audio = self._of_request(operation, size, code_of(condition))
+        requests.inc()
+        duration.observe(call.elapsed_seconds)
+        if condition is None:
+            queue.observe(call.queue_us * 1e-6)
+            audio.observe(audio_seconds)
+        else:
+            self.refused(condition)
+
+    def stream_opened(self, operation: str) -> None:
+        """A live stream holds a slot."""
+        self._opened.labels(operation).inc()
+
+    def stream_closed(self, operation: str, condition: Condition | None) -> None:
+        """A live stream has ended; `condition` None = by its client, whole."""
+        self._closed.labels(operation, code_of(condition)).inc()
+
+    def refused(self, condition: Condition) -> None:
+        """Work was turned down, if that is what the condition means."""
+        if condition in _REJECTIONS:
+            self._rejected.labels(code_of(condition)).inc()
+
+    def _request_children(
+        self, operation: str, size: str, code: str
+    ) -> tuple[Counter, Histogram, Histogram, Histogram]:
+        return (
+            self._requests.labels(operation, size, code),
+            self._duration.labels(operation, size),
+            self._queue.labels(operation, size),
+            self._audio.labels(operation, size),
+        )
+
+
+def _histogram(name: str, text: str, buckets: tuple[float, ...], registry: CollectorRegistry) -> Histogram:
+    return Histogram(name, text, ["op", "class"], buckets=buckets, registry=registry)

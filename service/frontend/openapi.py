@@ -1,0 +1,81 @@
+"""What `/docs` says of the raw-body routes, whose handlers read the request themselves."""
+
+from typing import Any
+
+from service.status import ANSWERS, Condition
+
+Json = dict[str, Any]
+
+_BINARY: Json = {"schema": {"type": "string", "format": "binary"}}
+_AUDIO_IN = ("audio/wav", "audio/flac", "audio/ogg", "audio/L16;rate=16000;channels=1")
+
+
+def _parameter(name: str, schema: Json, text: str) -> Json:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+
+
+def _choice(name: str, choices: tuple[str, ...]) -> Json:
+    schema = {"type": "string", "enum": list(choices), "default": choices[0]}
+    return _parameter(name, schema, "Form of the answer")
+
+
+_MODEL = _parameter(
+    "model", {"type": "string"}, "`name`, `name@version` or `name@channel`; the default model if left out"
+)
+_N_Q = _parameter("n_q", {"type": "integer", "minimum": 1, "default": 8}, "Codebooks to use")
+_BITRATE = _parameter(
+    "bitrate_bps",
+    {"type": "integer", "minimum": 1},
+    "Instead of n_q: the most codebooks whose bitrate does not exceed this",
+)
+_AUDIO_FORMAT = _choice("format", ("wav", "flac", "pcm_s16le", "pcm_f32le"))
+_TIMEOUT: Json = {
+    "name": "X-Request-Timeout-Ms",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "Give up after so many milliseconds",
+}
+
+
+def _operation(parameters: list[Json], body: tuple[str, ...], answer: tuple[str, ...]) -> Json:
+    return {
+        "parameters": [*parameters, _TIMEOUT],
+        "requestBody": {"required": True, "content": dict.fromkeys(body, _BINARY)},
+        "responses": {
+            "200": {
+                "description": "Model, version and token space are named by the X-Codec headers",
+                "content": dict.fromkeys(answer, _BINARY),
+            },
+            **_errors(),
+        },
+    }
+
+
+def _errors() -> Json:
+    error = {"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"error": error}}
+    by_status: dict[str, list[str]] = {}
+    for condition in Condition:
+        by_status.setdefault(str(ANSWERS[condition].http_status), []).append(condition.name.lower())
+    return {
+        status: {"description": " or ".join(codes), "content": {"application/json": {"schema": schema}}}
+        for status, codes in sorted(by_status.items())
+    }
+
+
+ENCODE = _operation(
+    [_MODEL, _N_Q, _BITRATE, _choice("format", ("cdc", "json", "npy"))],
+    _AUDIO_IN,
+    ("application/vnd.codecd.cdc", "application/json", "application/octet-stream"),
+)
+DECODE = _operation(
+    [_MODEL, _AUDIO_FORMAT],
+    ("application/vnd.codecd.cdc",),
+    ("audio/wav", "audio/flac", "application/octet-stream"),
+)
+RECONSTRUCT = _operation(
+    [_MODEL, _N_Q, _BITRATE, _AUDIO_FORMAT],
+    _AUDIO_IN,
+    ("audio/wav", "audio/flac", "application/octet-stream"),
+)

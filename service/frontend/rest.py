@@ -1,0 +1,185 @@
+"""The REST handlers: raw bodies in, packed bytes out."""
+
+import asyncio
+import io
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from codec.audio.writer import AudioFormat
+from codec.container import read_cdc, write_cdc
+from codec.errors import CodecError
+from codec.tokens import TokenIdentity, Tokens, from_wire, to_wire
+from service.config import Limits
+from service.frontend.call import Call
+from service.frontend.content_type import audio_body
+from service.frontend.http_errors import error_response
+from service.frontend.http_request import Outcome, RequestRunner
+from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
+from service.frontend.queries import TokensFormat, decode_query, encode_query, reconstruct_query
+from service.frontend.router import Router
+from service.frontend.selector import ModelSelector
+from service.model_info import ModelInfo
+from service.status import Condition, ServiceError, service_error
+
+_INLINE_BYTES = 1 << 17
+"""Token files up to this size are read and written in the event loop (< 2 ms), larger ones in a thread."""
+
+# No codec here has more frames a second; it bounds what a token file may unpack to.
+_MAX_FRAME_RATE_HZ = 200
+
+_AUDIO_TYPES: dict[AudioFormat, str] = {"wav": "audio/wav", "flac": "audio/flac"}
+_BYTES_TYPE = "application/octet-stream"
+_CDC_TYPE = "application/vnd.codecd.cdc"
+
+
+class RestApi:
+    """Handlers of `POST /encode`, `/decode`, `/reconstruct` and of the model and health pages."""
+
+    def __init__(self, operations: Operations, runner: RequestRunner, limits: Limits) -> None:
+        self._operations = operations
+        self._runner = runner
+        self._max_frames = int(limits.max_audio_seconds * _MAX_FRAME_RATE_HZ)
+
+    async def encode(self, request: Request) -> Response:
+        """Audio in, tokens out."""
+        return await self._runner.run("encode", request, self._encode)
+
+    async def decode(self, request: Request) -> Response:
+        """Tokens in, audio out: exactly as many samples as were encoded."""
+        return await self._runner.run("decode", request, self._decode)
+
+    async def reconstruct(self, request: Request) -> Response:
+        """Audio in, the same audio through the codec out."""
+        return await self._runner.run("reconstruct", request, self._reconstruct)
+
+    async def models(self, request: Request) -> Response:
+        """The models that are served now."""
+        router = self._operations.router
+        default = router.table.default_model
+        listed = [asdict(info) | {"default": info.model == default} for info in router.serving()]
+        return _json({"models": listed})
+
+    async def model(self, request: Request) -> Response:
+        """One model: what is served, which versions can be asked for, and which were refused."""
+        router = self._operations.router
+        name: str = request.path_params["name"]
+        try:
+            info = router.resolve(ModelSelector.parse(name))
+        except ServiceError as error:
+            return error_response(error)
+        return _json(asdict(info) | _states(router, info))
+
+    async def _encode(self, request: Request, body: bytes, call: Call) -> Outcome:
+        query = encode_query(request.scope["query_string"])
+        audio = audio_body(request.headers.get("content-type"), body)
+        encoded = await self._operations.encode(audio, query.selector, query.rate, call)
+        seconds = encoded.n_samples / encoded.info.sample_rate
+        if query.format == "cdc" and len(encoded.codes) <= _INLINE_BYTES:
+            return Outcome(_pack_cdc(encoded), _CDC_TYPE, encoded.info, seconds)
+        content = await call.run(asyncio.to_thread(_pack, encoded, query.format))
+        media_type = {"cdc": _CDC_TYPE, "json": "application/json", "npy": _BYTES_TYPE}[query.format]
+        return Outcome(content, media_type, encoded.info, seconds)
+
+    async def _decode(self, request: Request, body: bytes, call: Call) -> Outcome:
+        query = decode_query(request.scope["query_string"])
+        if not body:
+            raise ServiceError(Condition.INVALID_ARGUMENT, "the body is empty; send a .cdc file")
+        if len(body) <= _INLINE_BYTES:
+            tokens = self._read_cdc(body)
+        else:
+            tokens = await call.run(asyncio.to_thread(self._read_cdc, body))
+        info = self._operations.router.resolve_tokens(query.selector, tokens.token_space)
+        _check_format(tokens, info)
+        codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples)
+        decoded = await self._operations.decode(codes, info, call)
+        return await self._audio(decoded, query.format, call)
+
+    async def _reconstruct(self, request: Request, body: bytes, call: Call) -> Outcome:
+        query = reconstruct_query(request.scope["query_string"])
+        audio = audio_body(request.headers.get("content-type"), body)
+        decoded = await self._operations.reconstruct(audio, query.selector, query.rate, call)
+        return await self._audio(decoded, query.format, call)
+
+    async def _audio(self, decoded: DecodedAudio, audio_format: AudioFormat, call: Call) -> Outcome:
+        rate, channels = decoded.info.sample_rate, decoded.info.channels
+        content = await self._operations.intake.write(decoded.samples, rate, audio_format, call)
+        raw = f"{_BYTES_TYPE};rate={rate};channels={channels};format={audio_format}"
+        return Outcome(
+            content, _AUDIO_TYPES.get(audio_format, raw), decoded.info, len(decoded.samples) / rate
+        )
+
+    def _read_cdc(self, body: bytes) -> Tokens:
+        try:
+            return read_cdc(body, self._max_frames)
+        except CodecError as error:
+            raise service_error(error) from error
+
+
+def _pack(encoded: EncodedAudio, form: TokensFormat) -> bytes:
+    if form == "cdc":
+        return _pack_cdc(encoded)
+    info = encoded.info
+    codes = np.ascontiguousarray(from_wire(encoded.codes, encoded.n_q, info.codebook_size))
+    if form == "npy":
+        out = io.BytesIO()
+        np.save(out, codes)
+        return out.getvalue()
+    facts = {
+        "model": info.model,
+        "version": info.version,
+        "token_space": info.token_space,
+        "sample_rate": info.sample_rate,
+        "hop_samples": info.hop_samples,
+        "n_samples": encoded.n_samples,
+        "n_q": encoded.n_q,
+        "codes": codes,
+    }
+    return orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _pack_cdc(encoded: EncodedAudio) -> bytes:
+    info = encoded.info
+    return write_cdc(
+        Tokens(
+            from_wire(encoded.codes, encoded.n_q, info.codebook_size),
+            TokenIdentity(info.model, info.version, info.token_space),
+            info.sample_rate,
+            info.hop_samples,
+            encoded.n_samples,
+            info.codebook_size,
+        )
+    )
+
+
+def _check_format(tokens: Tokens, info: ModelInfo) -> None:
+    """A file of the right token space whose header contradicts the model is damaged or forged."""
+    said = (tokens.sample_rate, tokens.hop_samples, tokens.codebook_size)
+    if said != (info.sample_rate, info.hop_samples, info.codebook_size):
+        raise ServiceError(
+            Condition.INVALID_ARGUMENT,
+            f"the file says rate, hop, codebook size {said}; its token space has "
+            f"{(info.sample_rate, info.hop_samples, info.codebook_size)}; the file is damaged",
+        )
+
+
+def _states(router: Router, info: ModelInfo) -> dict[str, Any]:
+    routes = router.table.models[info.model]
+    there = {link.worker_id for link in router.links}
+    return {
+        "default": info.model == router.table.default_model,
+        "versions": [other.version for other in router.versions(info.model)],
+        "workers": [
+            {"id": route.id, "version": route.version, "draining": route.draining, "ready": route.id in there}
+            for route in routes.workers
+        ],
+        "rejected": [asdict(rejection) for rejection in routes.rejected],
+    }
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(content), 200, media_type="application/json")

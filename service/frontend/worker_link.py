@@ -1,0 +1,198 @@
+"""The front end's connection to one worker process."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from service.frontend.call import Call
+from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
+from service.model_info import ModelInfo
+from service.status import Condition, ServiceError
+
+logger = logging.getLogger(__name__)
+
+StreamSink = Callable[[Message], None]
+"""Takes what a worker says of a stream: OPENED, DATA, FLUSHED, FAILED; the last one ends it."""
+
+# What a live stream weighs beside queued one-shot audio: the audio that it brings while one short
+# request runs.
+_STREAM_WEIGHT_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One-shot work for a worker; `audio_seconds` is what it weighs."""
+
+    operation: Operation
+    n_q: int
+    payload: bytes | memoryview
+    audio_seconds: float
+
+
+class LinkOwner(Protocol):
+    """Who is told of the turns in a link's life."""
+
+    def link_ready(self, link: "WorkerLink") -> None:
+        """The worker has said what it serves."""
+
+    def link_lost(self, link: "WorkerLink") -> None:
+        """The connection has ended."""
+
+    def link_idle(self, link: "WorkerLink") -> None:
+        """The last job or stream of the worker has ended."""
+
+
+class WorkerLink(asyncio.Protocol):
+    """Jobs and streams of one worker, over its Unix socket.
+
+    When the connection ends, every caller gets UNAVAILABLE at once.
+    """
+
+    def __init__(self, worker_id: str, owner: LinkOwner, max_jobs: int) -> None:
+        self.worker_id = worker_id
+        self.info: ModelInfo | None = None
+        self.stats: dict[str, Any] = {}
+        self.queued_seconds = 0.0
+        self._owner = owner
+        self._max_jobs = max_jobs
+        self._reader = MessageReader()
+        self._transport: asyncio.Transport | None = None
+        self._next_session = 1
+        self._jobs: dict[int, asyncio.Future[Message]] = {}
+        self._streams: dict[int, StreamSink] = {}
+
+    @property
+    def streams(self) -> int:
+        """Live streams on the worker."""
+        return len(self._streams)
+
+    @property
+    def jobs(self) -> int:
+        """One-shot requests on the worker."""
+        return len(self._jobs)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on."""
+        return not self._jobs and not self._streams
+
+    @property
+    def load_seconds(self) -> float:
+        """How much audio stands before a new request."""
+        return self.queued_seconds + _STREAM_WEIGHT_SECONDS * len(self._streams)
+
+    async def run(self, job: Job, call: Call) -> Message:
+        """Have a job done; the worker's RESULT.
+
+        Raises `ServiceError`: the worker's own refusal, OVERLOADED when it has too many jobs, UNAVAILABLE
+        when it dies, or whatever ends `call`; the worker then forgets the job.
+        """
+        if len(self._jobs) >= self._max_jobs:
+            raise ServiceError(Condition.OVERLOADED, "all workers have full queues; ask again later")
+        session = self._new_session()
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._jobs[session] = future
+        self.queued_seconds += job.audio_seconds
+        self._write(
+            Message(Kind.JOB, session, job.operation, job.n_q, value=call.deadline_ns, payload=job.payload)
+        )
+        try:
+            result = await call.wait(future)
+        finally:
+            self.queued_seconds -= job.audio_seconds
+            if self._jobs.pop(session, None) is not None:
+                self._write(Message(Kind.CANCEL, session))
+            self._tell_if_idle()
+        call.queue_us += result.queue_us
+        call.run_us += result.run_us
+        return result
+
+    def open_stream(self, operation: Operation, n_q: int, sink: StreamSink) -> int:
+        """Ask for a live stream and return its session; OPENED or FAILED comes to `sink`.
+
+        Raises `ServiceError` UNAVAILABLE if the worker is gone.
+        """
+        if self._transport is None:
+            raise ServiceError(Condition.UNAVAILABLE, "the worker is gone; open the stream again")
+        session = self._new_session()
+        self._streams[session] = sink
+        self._write(Message(Kind.OPEN, session, operation, n_q))
+        return session
+
+    def send(self, message: Message) -> None:
+        """Send a message of an open stream."""
+        self._write(message)
+
+    def close_stream(self, session: int) -> None:
+        """Give the slot back; harmless after the stream has ended."""
+        if self._streams.pop(session, None) is not None:
+            self._write(Message(Kind.CLOSE, session))
+            self._tell_if_idle()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of `asyncio.Protocol`."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Part of `asyncio.Protocol`: every message goes to whom it concerns."""
+        try:
+            for message in self._reader.feed(data):
+                self._dispatch(message)
+        except (ProtocolError, ValueError, TypeError, KeyError):
+            logger.exception("worker %s does not keep to the protocol; dropping it", self.worker_id)
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of `asyncio.Protocol`: the worker has died or was stopped."""
+        self._transport = None
+        reason = "the worker has stopped; ask again"
+        jobs, self._jobs = self._jobs, {}
+        for future in jobs.values():
+            if not future.done():
+                future.set_exception(ServiceError(Condition.UNAVAILABLE, reason))
+        streams, self._streams = self._streams, {}
+        for session, sink in streams.items():
+            sink(Message(Kind.FAILED, session, value=Condition.UNAVAILABLE, payload=reason.encode()))
+        self._owner.link_lost(self)
+
+    def _dispatch(self, message: Message) -> None:
+        kind = message.kind
+        if kind is Kind.HELLO:
+            self.info = ModelInfo(**message.json())
+            self._owner.link_ready(self)
+        elif kind is Kind.STATS:
+            self.stats = message.json()
+        elif (sink := self._streams.get(message.session)) is not None:
+            if kind is Kind.FAILED:
+                del self._streams[message.session]
+                self._tell_if_idle()
+            sink(message)
+        elif (future := self._jobs.pop(message.session, None)) is not None and not future.done():
+            if kind is Kind.FAILED:
+                future.set_exception(failure(message))
+            else:
+                future.set_result(message)
+
+    def _new_session(self) -> int:
+        self._next_session += 1
+        return self._next_session
+
+    def _write(self, message: Message) -> None:
+        if self._transport is not None:
+            self._transport.write(message.pack())
+
+    def _tell_if_idle(self) -> None:
+        if self.idle:
+            self._owner.link_idle(self)
+
+
+def failure(message: Message) -> ServiceError:
+    """The error that a FAILED message carries."""
+    return ServiceError(Condition(message.value), str(bytes(message.payload), "utf-8", "replace"))

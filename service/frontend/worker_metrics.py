@@ -1,0 +1,98 @@
+"""Metrics that workers and the routing table tell, read at the moment Prometheus asks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.frontend.router import Router
+from service.frontend.worker_link import WorkerLink
+
+_LABELS = ("model", "version", "worker")
+_COUNTERS = frozenset({"cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects"})
+_OPERATIONS = ("encode", "decode")
+
+
+class WorkerCollector(Collector):
+    """Slots, models and load failures as the router sees them, and the statistics that workers send."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: which metrics there are depends on the workers."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Part of `Collector`."""
+        yield from self._routing()
+        families = _Families()
+        for link in self._router.links:
+            _add_stats(families, link)
+        yield from families.all()
+
+    def _routing(self) -> Iterator[Metric]:
+        used = GaugeMetricFamily("codec_stream_slots_used", "Live streams", labels=_LABELS)
+        total = GaugeMetricFamily("codec_stream_slots_total", "Live streams at most", labels=_LABELS)
+        jobs = GaugeMetricFamily("codec_worker_jobs_in_flight", "One-shot requests", labels=_LABELS)
+        for link in self._router.links:
+            labels = _labels(link)
+            used.add_metric(labels, link.streams)
+            total.add_metric(labels, link.info.slots if link.info else 0)
+            jobs.add_metric(labels, link.jobs)
+        yield from (used, total, jobs)
+        info = GaugeMetricFamily(
+            "codec_model_info", "1 for the version that is served", labels=("model", "version", "token_space")
+        )
+        for model in self._router.serving():
+            info.add_metric((model.model, model.version, model.token_space), 1)
+        yield info
+        failures = CounterMetricFamily(
+            "codec_model_load_failures", "Published versions that were refused", labels=("model", "stage")
+        )
+        for (name, stage), count in self._router.load_failures.items():
+            failures.add_metric((name, stage), count)
+        yield failures
+        restarts = CounterMetricFamily("codec_worker_restarts", "Workers that ended without being asked to")
+        restarts.add_metric((), self._router.workers_lost)
+        yield restarts
+
+
+class _Families:
+    """Metric families by name, made as they come up."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+
+    def add(self, name: str, labels: dict[str, str], value: float, *, counter: bool) -> None:
+        kind = CounterMetricFamily if counter else GaugeMetricFamily
+        text = f"{name} as the worker tells it"
+        family = self._families.setdefault(name, kind(f"codec_worker_{name}", text, labels=tuple(labels)))
+        family.add_metric(tuple(labels.values()), value)
+
+    def all(self) -> Iterator[Metric]:
+        yield from self._families.values()
+
+
+def _add_stats(families: _Families, link: WorkerLink) -> None:
+    labels = dict(zip(_LABELS, _labels(link), strict=True))
+    for name, value in link.stats.items():
+        if isinstance(value, int | float):
+            families.add(name, labels, value, counter=name in _COUNTERS)
+    for operation in _OPERATIONS:
+        for name, value in _numbers(link.stats.get(operation)):
+            families.add(name, labels | {"op": operation}, value, counter=True)
+    for reason, value in _numbers(link.stats.get("failed")):
+        families.add("failed", labels | {"reason": reason.lower()}, value, counter=True)
+
+
+def _numbers(group: Any) -> Iterator[tuple[str, float]]:
+    if isinstance(group, dict):
+        yield from ((name, value) for name, value in group.items() if isinstance(value, int | float))
+
+
+def _labels(link: WorkerLink) -> tuple[str, str, str]:
+    if link.info is None:
+        return "", "", link.worker_id
+    return link.info.model, link.info.version, link.worker_id

@@ -1,0 +1,1 @@
+"""A worker: one process, one immutable model version, one thread that reads, steps and writes."""

@@ -1,0 +1,81 @@
+"""`python -m service.worker --control-fd N`: what the supervisor starts, one process per worker."""
+
+import argparse
+import logging
+import socket
+import sys
+from functools import partial
+
+import torch
+
+from service.config import WorkerConfig
+from service.logs import configure_logging
+from service.model_info import ModelInfo
+from service.worker.admission import QueueLimits
+from service.worker.control import ControlLine
+from service.worker.outbox import Emit
+from service.worker.scheduler import Scheduler, SchedulerConfig
+from service.worker.server import Server
+from service.worker.torch_engine import geometry_of
+from service.worker.verify import VerifiedModel, VersionRejectedError, verify
+
+_LOG = logging.getLogger("service.worker")
+_EXIT_REJECTED = 3
+_BACKLOG = 64
+
+
+def main() -> int:
+    """Verify the model, say so, serve until told to stop; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m service.worker")
+    parser.add_argument("--control-fd", type=int, required=True, help="socket to the supervisor")
+    control = ControlLine(socket.socket(fileno=parser.parse_args().control_fd))
+    config = WorkerConfig.from_message(control.wait())
+    configure_logging(config.id)
+    # One core, one worker: threads inside a step would only fight with the other workers.
+    torch.set_num_threads(1)
+    try:
+        verified = verify(config.model, config.version, config.version_path, config.slots + config.max_jobs)
+    except VersionRejectedError as error:
+        control.send({"event": "rejected", "stage": error.stage, "reason": error.reason})
+        return _EXIT_REJECTED
+    _serve(config, control, verified)
+    return 0
+
+
+def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(config.socket))
+        listener.listen(_BACKLOG)
+        server = Server(listener, control, _info(config, verified), partial(_scheduler, config, verified))
+        control.send({"event": "ready"})
+        _LOG.info("ready", extra={"model": config.model, "version": config.version})
+        server.run()
+    _LOG.info("stopped")
+
+
+def _scheduler(config: WorkerConfig, verified: VerifiedModel, emit: Emit) -> Scheduler:
+    limits = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
+    sizes = SchedulerConfig(config.slots, config.max_jobs, limits)
+    return Scheduler(geometry_of(verified.loaded.codec), verified.engine, verified.costs, emit, sizes)
+
+
+def _info(config: WorkerConfig, verified: VerifiedModel) -> ModelInfo:
+    manifest = verified.loaded.manifest
+    return ModelInfo(
+        model=config.model,
+        version=config.version,
+        token_space=manifest.token_space,
+        sample_rate=manifest.sample_rate,
+        channels=manifest.channels,
+        hop_samples=manifest.hop_samples,
+        delay_samples=manifest.delay_samples,
+        codebooks=manifest.codebooks,
+        codebook_size=manifest.codebook_size,
+        causal=manifest.causal,
+        slots=config.slots,
+        description=manifest.description,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

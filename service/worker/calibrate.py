@@ -1,0 +1,55 @@
+"""Measure what steps cost on this machine, before the worker says that it is ready."""
+
+import time
+
+import numpy as np
+
+from service.ipc import Operation
+from service.worker.cost import CostModel, Timing
+from service.worker.engine import Engine, Geometry
+
+_SHAPES = ((1, 4), (4, 4), (1, 25), (1, 100))
+_REPEATS = 3
+
+
+def calibrate(engine: Engine, geometry: Geometry) -> dict[Operation, CostModel]:
+    """A cost model per operation, from steps of the first rows of the engine.
+
+    The shapes are those of live messages and of one-shot requests. The best of three runs counts, for
+    what else the machine did meanwhile is not a property of the model.
+    """
+    costs = {}
+    for operation in Operation:
+        _step_seconds(engine, geometry, operation, (1, 4, 1))
+        timings = [
+            Timing(rows, frames, n_q, min(_step_seconds(engine, geometry, operation, (rows, frames, n_q))
+                                          for _ in range(_REPEATS)))
+            for rows, frames in _SHAPES
+            for n_q in sorted({max(1, geometry.codebooks // 4), geometry.codebooks})
+        ]  # fmt: skip
+        costs[operation] = CostModel.fit(timings)
+    return costs
+
+
+def real_time_factor(costs: dict[Operation, CostModel], geometry: Geometry) -> float:
+    """How many times faster than real time one row is encoded and decoded with all codebooks, in chunks of 80 ms."""
+    frames = max(1, round(0.08 / geometry.frame_seconds))
+    needed = sum(cost.seconds(1, frames, geometry.codebooks) for cost in costs.values())
+    return frames * geometry.frame_seconds / needed
+
+
+def _step_seconds(
+    engine: Engine, geometry: Geometry, operation: Operation, shape: tuple[int, int, int]
+) -> float:
+    rows, frames, n_q = shape
+    generator = np.random.default_rng(0)
+    if operation == Operation.ENCODE:
+        size = (rows, frames * geometry.hop_samples, geometry.channels)
+        audio = (0.1 * generator.standard_normal(size)).astype(np.float32)
+        started = time.perf_counter()
+        engine.encode(range(rows), audio, n_q)
+    else:
+        codes = generator.integers(0, geometry.codebook_size, (rows, frames, n_q))
+        started = time.perf_counter()
+        engine.decode(range(rows), codes)
+    return time.perf_counter() - started

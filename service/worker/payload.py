@@ -1,0 +1,48 @@
+"""Bytes of a message to checked arrays, and back."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.ipc import Message, Operation
+from service.status import Condition, ServiceError
+from service.worker.engine import Geometry
+from service.worker.segment import Items
+
+
+def parse(operation: Operation, message: Message, n_q: int, geometry: Geometry) -> Items:
+    """Items of a JOB or DATA payload: float32 `[sample, channel]` or int64 `[frame, n_q]`.
+
+    Raises `ServiceError` for a length that is not whole, samples that are not finite and codes out of
+    range: nothing of the kind may reach the model, where it would be a fault of everybody's step.
+    """
+    if operation == Operation.ENCODE:
+        return _samples(message.payload, geometry.channels)
+    return _codes(message.payload, n_q, geometry.codebook_size)
+
+
+def check_n_q(n_q: int, geometry: Geometry) -> None:
+    """Raise `ServiceError` unless the model has this many codebooks."""
+    if not 1 <= n_q <= geometry.codebooks:
+        raise _invalid(f"n_q is {n_q}; this model has codebooks 1..{geometry.codebooks}")
+
+
+def _samples(payload: bytes | memoryview, channels: int) -> NDArray[np.float32]:
+    if len(payload) % (4 * channels):
+        raise _invalid(f"{len(payload)} bytes are not whole float32 samples of {channels} channels")
+    samples = np.frombuffer(payload, "<f4").reshape(-1, channels)
+    if not np.isfinite(samples).all():
+        raise _invalid("audio holds NaN or infinity; clean it before sending")
+    return samples
+
+
+def _codes(payload: bytes | memoryview, n_q: int, codebook_size: int) -> NDArray[np.int64]:
+    if len(payload) % (2 * n_q):
+        raise _invalid(f"{len(payload)} bytes are not whole frames of {n_q} u16 codes")
+    codes = np.frombuffer(payload, "<u2").reshape(-1, n_q)
+    if codes.size and int(codes.max()) >= codebook_size:
+        raise _invalid(f"code {int(codes.max())} is out of range; valid: 0..{codebook_size - 1}")
+    return codes.astype(np.int64)
+
+
+def _invalid(reason: str) -> ServiceError:
+    return ServiceError(Condition.INVALID_ARGUMENT, reason)

@@ -1,0 +1,102 @@
+"""One job or live stream inside a worker: its place, its input, and what it has given back."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from service.ipc import Operation
+from service.worker.engine import Geometry
+from service.worker.segment import Segment
+from service.worker.slots import Lease
+
+NOTHING_CONSUMED = 0xFFFF_FFFF
+"""Sequence in a DATA that is sent before the first input of the stream is consumed wholly."""
+
+_BURST_NS = 1_000_000_000
+
+
+class SessionKey(NamedTuple):
+    """Sessions are numbered by the front end, uniquely within its connection."""
+
+    connection: int
+    session: int
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """State of one session; everything causal is a stream, so a job is a stream that is flushed at once.
+
+    `deadline_ns`: monotonic clock, 0 = none. `order_ns`: jobs run in this order. `outputs`: what a job
+    has so far. `paced_ns`: the moment up to which a real-time source would have spoken.
+    """
+
+    key: SessionKey
+    operation: Operation
+    n_q: int
+    lease: Lease
+    geometry: Geometry
+    is_job: bool
+    arrived_ns: int
+    deadline_ns: int = 0
+    order_ns: int = field(default=0, init=False)
+    started_ns: int = field(default=0, init=False)
+    run_ns: int = field(default=0, init=False)
+    paced_ns: int = field(default=0, init=False)
+    consumed: int = field(default=NOTHING_CONSUMED, init=False)
+    segments: deque[Segment] = field(default_factory=deque, init=False)
+    outputs: list[NDArray[Any]] = field(default_factory=list, init=False)
+
+    @property
+    def items_per_frame(self) -> int:
+        """Items of input that make a frame: samples or frames of codes."""
+        return self.geometry.hop_samples if self.operation == Operation.ENCODE else 1
+
+    @property
+    def ready_frames(self) -> int:
+        """Frames that could be stepped now."""
+        return self.segments[0].ready_frames if self.segments else 0
+
+    @property
+    def pending_seconds(self) -> float:
+        """Audio that has come and not been stepped."""
+        items = sum(segment.pending_items for segment in self.segments)
+        return items / self.items_per_frame * self.geometry.frame_seconds
+
+    @property
+    def pending_inputs(self) -> int:
+        """Messages that have come and not been consumed, flushes included."""
+        return len(self.segments) + sum(segment.pending_inputs for segment in self.segments)
+
+    def open_segment(self) -> Segment:
+        """The segment that input goes to."""
+        if not self.segments or self.segments[-1].flush_id is not None:
+            self.segments.append(Segment(self.items_per_frame))
+        return self.segments[-1]
+
+    def flush(self, flush_id: int) -> None:
+        """End the segment that input goes to; an encoder is run on until its last sample is out."""
+        lag = self.geometry.delay_samples if self.operation == Operation.ENCODE else 0
+        self.open_segment().flush(flush_id, lag)
+
+    def deliver(self, output: NDArray[Any]) -> tuple[int, NDArray[Any]]:
+        """Account for the output `[item, width]` of a step of the front segment.
+
+        Returns the index of the first item that goes out, counted from the start of the segment, and
+        the items: what a decoder gives before sample 0 of the input is dropped.
+        """
+        segment = self.segments[0]
+        skip = self.geometry.delay_samples if self.operation == Operation.DECODE else 0
+        first = segment.emitted - skip
+        segment.emitted += len(output)
+        return max(0, first), output[max(0, -first) :]
+
+    def is_ahead(self, now_ns: int) -> bool:
+        """Whether the stream has been served more than a real-time source could have said by now."""
+        return self.paced_ns - now_ns > _BURST_NS
+
+    def pace(self, frames: int, now_ns: int) -> None:
+        """Account for frames served to a live stream."""
+        served_ns = round(frames * self.geometry.frame_seconds * 1e9)
+        self.paced_ns = max(self.paced_ns, now_ns) + served_ns

@@ -1,0 +1,1 @@
+"""Scripts that measure and write tables; none of them is a test."""

@@ -1,0 +1,23 @@
+"""Markdown tables on standard output, and, if asked, in a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table under a heading."""
+    lines = [f"### {title}", "", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def show(text: str, out: Path | None) -> None:
+    """Print a table and append it to `out` if there is one."""
+    print(text, flush=True)
+    if out:
+        with out.open("a") as file:
+            file.write(text + "\n")
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

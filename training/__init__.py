@@ -1,0 +1,1 @@
+"""Training: data, losses, discriminators, the loop, evaluation, and publishing to a repository."""

@@ -1,0 +1,112 @@
+"""How codebooks learn: k-means start, exponential moving average, revival of dead entries.
+
+The statistics live here, not in the model: a published model holds only the entries themselves.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from codec.quantizer import ABSENT, Quantized, ResidualQuantizer
+from training.recipe import CodebookConfig
+
+
+class CodebookLearner:
+    """Running counts and sums per entry; an entry is its sum over its count.
+
+    `counts`: `[codebook, entry]`, vectors per step that an entry won lately; `sums`: `[codebook, entry,
+    dimension]`, those vectors added up.
+    """
+
+    def __init__(self, quantizer: ResidualQuantizer, config: CodebookConfig) -> None:
+        self.quantizer = quantizer
+        self.config = config
+        self.counts = quantizer.codebooks.new_zeros(quantizer.codebooks.shape[:2])
+        self.sums = torch.zeros_like(quantizer.codebooks)
+
+    @torch.no_grad()
+    def start(self, vectors: Tensor, frames_per_step: int, generator: torch.Generator) -> None:
+        """Set every codebook by k-means on what the ones before leave of `vectors` `[row, dimension]`."""
+        residual = vectors
+        for stage in range(self.quantizer.config.codebooks):
+            centroids, counts = kmeans(
+                residual, self.quantizer.config.codebook_size, self.config.kmeans_iterations, generator
+            )
+            self.counts[stage] = counts * (frames_per_step / len(vectors))
+            self.counts[stage].clamp_min_(1e-3)
+            self.sums[stage] = centroids * self.counts[stage].unsqueeze(1)
+            self.quantizer.codebooks[stage] = centroids
+            nearest = self.quantizer.search(residual, stage)
+            residual = residual - functional.embedding(nearest, centroids)
+
+    @torch.no_grad()
+    def update(self, quantized: Quantized, generator: torch.Generator) -> int:
+        """Move the entries after one step; returns how many dead ones were revived.
+
+        Call it once per step. A revived entry takes a vector of the batch and restarts its count and sum
+        with it, so the next update keeps it (the reference resets neither, and undoes its revival).
+        """
+        revived = 0
+        decay = self.config.decay
+        for stage in range(quantized.codes.shape[1]):
+            codes = quantized.codes[:, stage].flatten()
+            used = codes != ABSENT
+            vectors = quantized.residuals[stage].flatten(0, 1)[used]
+            codes = codes[used]
+            counts, sums = self.counts[stage], self.sums[stage]
+            counts.mul_(decay).index_add_(0, codes, torch.full_like(vectors[:, 0], 1 - decay))
+            sums.mul_(decay).index_add_(0, codes, vectors * (1 - decay))
+            revived += self._revive(stage, vectors, generator)
+            self.quantizer.codebooks[stage] = sums / counts.unsqueeze(1)
+        return revived
+
+    def _revive(self, stage: int, vectors: Tensor, generator: torch.Generator) -> int:
+        counts = self.counts[stage]
+        expected = float(counts.mean())
+        dead = (counts < self.config.revival_share * expected).nonzero().flatten()[: len(vectors)]
+        if len(dead) == 0:
+            return 0
+        chosen = vectors[torch.randperm(len(vectors), generator=generator)[: len(dead)]]
+        counts[dead] = 0.5 * expected
+        self.sums[stage][dead] = chosen * (0.5 * expected)
+        return len(dead)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything needed to go on."""
+        return {"counts": self.counts, "sums": self.sums}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state_dict`."""
+        self.counts.copy_(state["counts"])
+        self.sums.copy_(state["sums"])
+
+
+def kmeans(vectors: Tensor, clusters: int, iterations: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Centroids `[cluster, dimension]` and counts of `vectors` `[row, dimension]` by Lloyd's algorithm.
+
+    Starts at random rows (with repetition if there are too few); a cluster that nobody chose keeps its
+    centroid.
+    """
+    rows = len(vectors)
+    if rows >= clusters:
+        picks = torch.randperm(rows, generator=generator)[:clusters]
+    else:
+        picks = torch.randint(rows, (clusters,), generator=generator)
+    centroids = vectors[picks].clone()
+    counts = vectors.new_zeros(clusters)
+    for _ in range(iterations):
+        nearest = torch.addmm(centroids.square().sum(-1) * -0.5, vectors, centroids.t()).argmax(-1)
+        counts = torch.bincount(nearest, minlength=clusters).to(vectors.dtype)
+        sums = torch.zeros_like(centroids).index_add_(0, nearest, vectors)
+        centroids = torch.where(counts.unsqueeze(1) > 0, sums / counts.clamp_min(1).unsqueeze(1), centroids)
+    return centroids, counts
+
+
+def perplexity(codes: Tensor, size: int) -> Tensor:
+    """Effective number of entries in use per codebook, from codes `[batch, codebook, frame]`."""
+    values = []
+    for stage in range(codes.shape[1]):
+        present = codes[:, stage][codes[:, stage] != ABSENT]
+        share = torch.bincount(present, minlength=size).double() / max(1, len(present))
+        values.append(torch.exp(-(share * torch.log(share.clamp_min(1e-12))).sum()))
+    return torch.stack(values)

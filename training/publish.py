@@ -1,0 +1,51 @@
+"""From a training run to a version in a repository."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from codec.audio import read_audio
+from codec.checkpoint import draft_manifest, write_files
+from codec.config import parse_config
+from codec.model import Codec
+from codec.repository import Repository
+from training.run import CHECKPOINT
+from training.run_state import read_run
+
+CARD_FILE = "card.md"
+RECIPE_FILE = "recipe.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What to publish a run as; `golden`: a clip whose codes prove that a load worked."""
+
+    name: str
+    channel: str
+    golden: Path
+    description: str = ""
+    licence: str = ""
+    card: Path | None = None
+
+
+def publish_run(run: Path, repository: Path, publication: Publication) -> str:
+    """Publish the averaged weights of a run (its folder, or a checkpoint file); returns the version.
+
+    Raises `ConfigError` for what is no checkpoint, and what `Repository.publish` raises.
+    """
+    state = read_run(run / CHECKPOINT if run.is_dir() else run)
+    codec = Codec(parse_config(state["config"], "the run's config"))
+    codec.load_state_dict(state["codec"] | state["average"])
+    rate = codec.config.sample_rate
+    golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
+    draft = draft_manifest(codec, publication.name, publication.description, publication.licence)
+    with tempfile.TemporaryDirectory(prefix="codecd-publish-") as folder:
+        files = Path(folder)
+        write_files(codec, golden, files)
+        (files / RECIPE_FILE).write_text(state["recipe"])
+        if publication.card:
+            shutil.copyfile(publication.card, files / CARD_FILE)
+        return Repository(repository).publish(publication.name, files, draft, publication.channel).version

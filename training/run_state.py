@@ -1,0 +1,62 @@
+"""Checkpoints of a training run: everything that the next step depends on, written whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from codec.atomic import replacing
+from codec.errors import ConfigError
+from training.trainer import Trainer
+
+FORMAT = 1
+
+
+def save_run(trainer: Trainer, path: Path) -> None:
+    """Write the state of `trainer` to `path`; a crash leaves the previous file."""
+    state: dict[str, Any] = {
+        "format": FORMAT,
+        "step": trainer.step,
+        "recipe": trainer.recipe.to_yaml(),
+        "config": trainer.codec.config.to_yaml(),
+        "codec": trainer.codec.state_dict(),
+        "average": trainer.average,
+        "optimiser": trainer.optimiser.state_dict(),
+        "codebooks": trainer.codebooks.state_dict(),
+    }
+    if trainer.judge and trainer.judge_optimiser:
+        state["judge"] = trainer.judge.state_dict()
+        state["judge_optimiser"] = trainer.judge_optimiser.state_dict()
+    with replacing(path) as draft:
+        torch.save(state, draft)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """A checkpoint's content; nothing in it is executed.
+
+    Raises `ConfigError` if the file is not such a checkpoint.
+    """
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ConfigError(f"{path} is no training checkpoint of format {FORMAT}")
+    return state
+
+
+def resume_run(trainer: Trainer, path: Path) -> None:
+    """Put `trainer` where the run was.
+
+    A discriminator that the checkpoint does not know (the recipe gained one) starts fresh.
+    Raises `ConfigError` if the checkpoint is of another model.
+    """
+    state = read_run(path)
+    if state["config"] != trainer.codec.config.to_yaml():
+        raise ConfigError(f"{path} is a run of another model config; train it into another folder")
+    trainer.codec.load_state_dict(state["codec"])
+    for name, tensor in state["average"].items():
+        trainer.average[name].copy_(tensor)
+    trainer.optimiser.load_state_dict(state["optimiser"])
+    trainer.codebooks.load_state_dict(state["codebooks"])
+    if trainer.judge and trainer.judge_optimiser and "judge" in state:
+        trainer.judge.load_state_dict(state["judge"])
+        trainer.judge_optimiser.load_state_dict(state["judge_optimiser"])
+    trainer.step = state["step"]
