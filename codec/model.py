@@ -101,7 +101,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def encode_step(self, audio: Tensor, state: EncoderState, n_q: int) -> tuple[Tensor, EncoderState]:
-        """Codes int64 `[batch, n_q, frame]` of the next samples `[batch, 1, frames * hop]`, and the new state.
+        """Codes int64 `[batch, n_q, frame]` of the next samples `[batch, 1, frames * hop]`, and the state.
 
         Raises `InvalidRequestError` if n_q is out of range or the samples are not whole frames.
         """
@@ -110,7 +110,8 @@ class Codec(nn.Module):
         if audio.shape[-1] == 0 or audio.shape[-1] % hop:
             raise InvalidRequestError(f"a step takes whole frames of {hop} samples, not {audio.shape[-1]}")
         extra = self._missing_rows(batch, audio.shape[-1] // hop)
-        latent, new_state = self.embed(_pad_rows(audio, extra), map_state(state, lambda t: _pad_rows(t, extra)))
+        padded_state = map_state(state, lambda t: _pad_rows(t, extra))
+        latent, new_state = self.embed(_pad_rows(audio, extra), padded_state)
         codes = self.quantizer.encode(latent, n_q)
         return codes[:batch], map_state(new_state, lambda t: t[:batch])
 
@@ -180,12 +181,15 @@ class Codec(nn.Module):
             raise InvalidTokensError(f"{codes.shape[1]} codebooks; this model has {quantizer.codebooks}")
         low, high = int(codes.min()), int(codes.max())
         if low < ABSENT or high >= quantizer.codebook_size:
-            raise InvalidTokensError(f"codes reach from {low} to {high}; valid: 0..{quantizer.codebook_size - 1}")
+            raise InvalidTokensError(
+                f"codes reach from {low} to {high}; valid: 0..{quantizer.codebook_size - 1}"
+            )
 
     def check_n_q(self, n_q: int) -> None:
         """Raise `InvalidRequestError` unless the model has `n_q` codebooks."""
-        if not 1 <= n_q <= self.config.quantizer.codebooks:
-            raise InvalidRequestError(f"n_q is {n_q}; this model has codebooks 1..{self.config.quantizer.codebooks}")
+        codebooks = self.config.quantizer.codebooks
+        if not 1 <= n_q <= codebooks:
+            raise InvalidRequestError(f"n_q is {n_q}; this model has codebooks 1..{codebooks}")
 
     @staticmethod
     def _missing_rows(batch: int, frames: int) -> int:
@@ -200,5 +204,5 @@ def _pad_rows(tensor: Tensor, extra: int) -> Tensor:
 
 
 def _silence_after(audio: Tensor, lengths: Sequence[int]) -> Tensor:
-    outside = torch.arange(audio.shape[-1], device=audio.device) >= torch.tensor(lengths, device=audio.device)[:, None]
-    return audio.masked_fill(outside.unsqueeze(1), 0.0)
+    ends = torch.tensor(lengths, device=audio.device)[:, None, None]
+    return audio.masked_fill(torch.arange(audio.shape[-1], device=audio.device) >= ends, 0.0)

@@ -19,7 +19,8 @@ _DTYPES = ("F16", "F32")
 
 def save_weights(codec: Codec, path: Path) -> None:
     """Write all weights and codebooks, rounded to float16."""
-    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in codec.state_dict().items()}, path)
+    state = codec.state_dict()
+    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}, path)
 
 
 def load_weights(config: CodecConfig, path: Path) -> Codec:

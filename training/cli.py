@@ -16,8 +16,8 @@ _TRAIN_EXAMPLES = """examples:
 """
 
 _PUBLISH_EXAMPLES = """examples:
-  codecd publish runs/a --name stream_16k --golden speech.wav
-  codecd publish runs/a --name stream_16k --golden speech.wav --channel canary
+  codecd publish runs/a --name stream_16k
+  codecd publish runs/a --name stream_16k --channel canary
 """
 
 
@@ -46,7 +46,7 @@ def register_publish(commands: SubParsers) -> None:
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, or a checkpoint file")
     parser.add_argument("--name", required=True, help="model name in the repository")
-    parser.add_argument("--golden", type=Path, required=True, help="short audio clip whose codes prove a load")
+    parser.add_argument("--golden", type=Path, help="short clip whose codes prove a load (default: a synthetic one)")
     parser.add_argument("--channel", default="stable", help="channel to point to it (default stable)")
     parser.add_argument("--description", default="", help="one line for people")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights")

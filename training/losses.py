@@ -17,7 +17,11 @@ COMPRESSION = 0.3
 
 
 class ReconstructionLoss(nn.Module):
-    """Time L1, multi-scale mel L1, and compressed complex spectrum L1 of `[item, sample]` pairs."""
+    """Time L1, multi-scale mel L1, compressed complex spectrum L1, and level of `[item, sample]` pairs.
+
+    `level` is in dB: the other terms are smallest for an output that is a little too quiet wherever the
+    waveform is uncertain, which at few codebooks adds up to several dB.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()
@@ -43,7 +47,7 @@ class ReconstructionLoss(nn.Module):
                     (functional.l1_loss(a, b) for a, b in zip(ours, theirs, strict=True)), start=spectrum
                 )
         time = functional.l1_loss(output, target)
-        return {"time": time, "mel": mel / len(MEL_SCALES), "spectrum": spectrum}
+        return {"time": time, "mel": mel / len(MEL_SCALES), "spectrum": spectrum, "level": _level(target, output)}
 
 
 def _compressed(spectra: Tensor, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,6 +55,12 @@ def _compressed(spectra: Tensor, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
     magnitudes = magnitudes + 1e-4
     scale = magnitudes ** (COMPRESSION - 1)
     return torch.view_as_real(spectra) * scale.unsqueeze(-1), magnitudes * scale
+
+
+def _level(target: Tensor, output: Tensor) -> Tensor:
+    """Mean difference in level of the items, in dB; items that are nearly silent weigh nothing."""
+    powers = [signal.square().mean(-1) + 1e-6 for signal in (target, output)]
+    return (10 * torch.log10(powers[1] / powers[0])).abs().mean()
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

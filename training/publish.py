@@ -10,6 +10,7 @@ import torch
 from codec.audio import read_audio
 from codec.checkpoint import draft_manifest, write_files
 from codec.config import parse_config
+from codec.golden import golden_signal
 from codec.model import Codec
 from codec.repository import Repository
 from training.run import CHECKPOINT
@@ -21,11 +22,11 @@ RECIPE_FILE = "recipe.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What to publish a run as; `golden`: a clip whose codes prove that a load worked."""
+    """What to publish a run as; `golden`: a clip whose codes prove a load, None for a synthetic one."""
 
     name: str
     channel: str
-    golden: Path
+    golden: Path | None = None
     description: str = ""
     licence: str = ""
     card: Path | None = None
@@ -40,7 +41,10 @@ def publish_run(run: Path, repository: Path, publication: Publication) -> str:
     codec = Codec(parse_config(state["config"], "the run's config"))
     codec.load_state_dict(state["codec"] | state["average"])
     rate = codec.config.sample_rate
-    golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
+    if publication.golden is None:
+        golden = golden_signal(rate)
+    else:
+        golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
     draft = draft_manifest(codec, publication.name, publication.description, publication.licence)
     with tempfile.TemporaryDirectory(prefix="codecd-publish-") as folder:
         files = Path(folder)

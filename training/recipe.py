@@ -47,7 +47,8 @@ class LossWeights(_Strict):
     time: NotNegative = 20.0
     mel: NotNegative = 4.5
     spectrum: NotNegative = 4.0
-    commitment: NotNegative = 0.25
+    level: NotNegative = 0.1
+    commitment: NotNegative = 0.5
     adversarial: NotNegative = 0.1
     features: NotNegative = 1.0
 
@@ -77,13 +78,18 @@ class OptimiserConfig(_Strict):
 
 
 class Recipe(_Strict):
-    """One training run of `model` (a preset name or the path of a config)."""
+    """One training run of `model` (a preset name or the path of a config).
+
+    From step `freeze_encoder_at` on, encoder and codebooks stay as they are and only the decoder learns:
+    the second stage of AudioDec, which spares half the work while discriminators are listening.
+    """
 
     model: str
     seed: int = 0
     steps: PositiveInt
     bfloat16: bool = False
     linear_start: bool = False
+    freeze_encoder_at: Annotated[int, Field(ge=0)] | None = None
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     checkpoint_every: PositiveInt = 500
     log_every: PositiveInt = 50

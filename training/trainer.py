@@ -83,7 +83,7 @@ class Trainer:
         if self._judging():
             self._discriminator_phase(forward, log)
         self._generator_phase(forward, log)
-        if forward.quantized:
+        if forward.quantized and not self._encoder_frozen():
             log.revived = self.codebooks.update(forward.quantized, self._generator("revival"))
         with torch.no_grad():
             decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
@@ -94,13 +94,13 @@ class Trainer:
 
     def _forward(self) -> Pass:
         target = self._batch(self.step)
-        state = self.codec.encoder_state(len(target))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            latent, _ = self.codec.embed(target, state)
         quantized = None
-        if self.step >= self.recipe.codebooks.start_step:
-            quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
-            latent = quantized.vectors
+        with torch.set_grad_enabled(not self._encoder_frozen()):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+                latent, _ = self.codec.embed(target, self.codec.encoder_state(len(target)))
+            if self.step >= self.recipe.codebooks.start_step:
+                quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
+                latent = quantized.vectors
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
             output, _ = self.codec.synthesise(latent, self.codec.decoder_state(len(target)))
         delay = self.codec.config.delay_samples
@@ -168,6 +168,10 @@ class Trainer:
     def _judging(self) -> bool:
         plan = self.recipe.discriminator
         return plan is not None and self.step >= plan.start_step
+
+    def _encoder_frozen(self) -> bool:
+        start = self.recipe.freeze_encoder_at
+        return start is not None and self.step >= start
 
     def _batch(self, step: int) -> Tensor:
         # Steps before 0 are batches for the linear and the k-means start; a generator takes no negative seed.

@@ -108,10 +108,10 @@ class RestApi:
     async def _audio(self, decoded: DecodedAudio, audio_format: AudioFormat, call: Call) -> Outcome:
         rate, channels = decoded.info.sample_rate, decoded.info.channels
         content = await self._operations.intake.write(decoded.samples, rate, audio_format, call)
-        raw = f"{_BYTES_TYPE};rate={rate};channels={channels};format={audio_format}"
-        return Outcome(
-            content, _AUDIO_TYPES.get(audio_format, raw), decoded.info, len(decoded.samples) / rate
-        )
+        media_type = _AUDIO_TYPES.get(audio_format, _BYTES_TYPE)
+        if audio_format == "pcm_s16le":
+            media_type = f"audio/L16;rate={rate};channels={channels};endianness=little-endian"
+        return Outcome(content, media_type, decoded.info, len(decoded.samples) / rate)
 
     def _read_cdc(self, body: bytes) -> Tokens:
         try:

@@ -32,7 +32,7 @@ def calibrate(engine: Engine, geometry: Geometry) -> dict[Operation, CostModel]:
 
 
 def real_time_factor(costs: dict[Operation, CostModel], geometry: Geometry) -> float:
-    """How many times faster than real time one row is encoded and decoded with all codebooks, in chunks of 80 ms."""
+    """How many times faster than real time one row is encoded and decoded, 80 ms a step, all codebooks."""
     frames = max(1, round(0.08 / geometry.frame_seconds))
     needed = sum(cost.seconds(1, frames, geometry.codebooks) for cost in costs.values())
     return frames * geometry.frame_seconds / needed

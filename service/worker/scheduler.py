@@ -67,7 +67,7 @@ class Scheduler:
         """Whether there is no session at all."""
         return not len(self._sessions)
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
         return self._stats.snapshot(self._sessions.gauges(), self._costs)
 

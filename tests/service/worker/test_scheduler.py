@@ -8,7 +8,14 @@ from service.ipc import Kind, Message, Operation, ProtocolError
 from service.status import Condition
 from service.worker.scheduler import Scheduler, SchedulerConfig
 from service.worker.session import NOTHING_CONSUMED
-from tests.service.worker.oracle import GEOMETRY, OracleEngine, costs, flushed, reference_audio, reference_codes
+from tests.service.worker.oracle import (
+    GEOMETRY,
+    OracleEngine,
+    costs,
+    flushed,
+    reference_audio,
+    reference_codes,
+)
 
 CONFIG = SchedulerConfig(slots=2, max_jobs=3)
 
@@ -319,7 +326,8 @@ def test_the_snapshot_counts() -> None:
     bench.run()
     snapshot = bench.scheduler.snapshot()
     assert snapshot["encode"] | {"busy_seconds": 0, "predicted_seconds": 0} == {
-        "jobs": 3, "streams": 1, "frames": 9, "steps": 1, "rows": 3, "busy_seconds": 0, "predicted_seconds": 0,
+        "jobs": 3, "streams": 1, "frames": 9, "steps": 1, "rows": 3,
+        "busy_seconds": 0, "predicted_seconds": 0,
     }  # fmt: skip
     assert (snapshot["slots_used"], snapshot["slots"], snapshot["generation_mismatches"]) == (1, 2, 0)
     assert set(snapshot["cost"]) == {"encode", "decode"}
