@@ -46,8 +46,12 @@ class ReconstructionLoss(nn.Module):
                 spectrum = sum(
                     (functional.l1_loss(a, b) for a, b in zip(ours, theirs, strict=True)), start=spectrum
                 )
-        time = functional.l1_loss(output, target)
-        return {"time": time, "mel": mel / len(MEL_SCALES), "spectrum": spectrum, "level": _level(target, output)}
+        return {
+            "time": functional.l1_loss(output, target),
+            "mel": mel / len(MEL_SCALES),
+            "spectrum": spectrum,
+            "level": _level(target, output),
+        }
 
 
 def _compressed(spectra: Tensor, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,8 +68,10 @@ def _level(target: Tensor, output: Tensor) -> Tensor:
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of the discriminators, mean over their logits (paper equation 9's counterpart)."""
-    terms = [functional.relu(1 - r).mean() + functional.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
+    """Hinge loss of the discriminators, mean over them (paper section 3.2): real above 1, coded below -1."""
+    terms = [
+        functional.relu(1 - r).mean() + functional.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 

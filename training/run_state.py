@@ -1,5 +1,6 @@
 """Checkpoints of a training run: everything that the next step depends on, written whole or not at all."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,16 @@ def save_run(trainer: Trainer, path: Path) -> None:
 def read_run(path: Path) -> dict[str, Any]:
     """A checkpoint's content; nothing in it is executed.
 
-    Raises `ConfigError` if the file is not such a checkpoint.
+    Raises `ConfigError` if the file is not such a checkpoint, or cut short, and `OSError` if it cannot be
+    opened.
     """
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: object = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        # The library's own text is pages long and advises to trust the file.
+        raise ConfigError(f"{path} is damaged or no training checkpoint; name a run's last.pt") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ConfigError(f"{path} is no training checkpoint of format {FORMAT}")
+        raise ConfigError(f"{path} is no training checkpoint of format {FORMAT}; name a run's last.pt")
     return state
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from codec.errors import CodecError
 from codec.model import Codec
 from codec.quantizer import Quantized
 from training.codebooks import CodebookLearner
@@ -21,7 +22,7 @@ from training.losses import ReconstructionLoss, adversarial_loss, discriminator_
 from training.recipe import Recipe
 
 
-class TrainingError(Exception):
+class TrainingError(CodecError):
     """The run cannot go on; the last good checkpoint stays."""
 
 
@@ -73,10 +74,10 @@ class Trainer:
     def advance(self) -> StepLog:
         """One step: forward, discriminator phase, generator phase, codebooks, average.
 
-        Raises `TrainingError` if a loss is not finite, before any weight has changed.
+        Raises `TrainingError` if a loss or a gradient is not finite, before it reaches a weight.
         """
         log = StepLog()
-        if self.step == self.recipe.codebooks.start_step:
+        if self._quantizing() and not self.codebooks.started:
             self._start_codebooks()
         self._schedule()
         forward = self._forward()
@@ -98,7 +99,7 @@ class Trainer:
         with torch.set_grad_enabled(not self._encoder_frozen()):
             with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
                 latent, _ = self.codec.embed(target, self.codec.encoder_state(len(target)))
-            if self.step >= self.recipe.codebooks.start_step:
+            if self._quantizing():
                 quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
                 latent = quantized.vectors
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
@@ -113,8 +114,7 @@ class Trainer:
             real = self.judge(forward.target[:items])
             fake = self.judge(forward.output[:items].detach())
             loss = discriminator_loss(_logits(real), _logits(fake))
-        self._finite("discriminator", loss)
-        self._update(self.judge, self.judge_optimiser, loss)
+        self._update("discriminator", self.judge, self.judge_optimiser, loss)
         log.terms["discriminator"] = float(loss.detach())
 
     def _generator_phase(self, forward: Pass, log: StepLog) -> None:
@@ -132,15 +132,16 @@ class Trainer:
                 terms["features"] = feature_loss([j.features for j in real], [j.features for j in fake])
         weights = self.recipe.losses.model_dump()
         loss = torch.stack([term.float() * weights[name] for name, term in terms.items()]).sum()
-        self._finite("generator", loss)
-        self._update(self.codec, self.optimiser, loss)
+        self._update("generator", self.codec, self.optimiser, loss)
         log.terms |= {name: float(term.detach()) for name, term in terms.items()}
         log.terms["generator"] = float(loss.detach())
 
-    def _update(self, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    def _update(self, name: str, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        self._finite(f"{name} loss", loss)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm)
+        loss.backward()
+        norm = clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm)
+        self._finite(f"norm of the {name}'s gradient", norm)
         optimiser.step()
 
     def _start_codebooks(self) -> None:
@@ -165,6 +166,9 @@ class Trainer:
             for group in self.judge_optimiser.param_groups:
                 group["lr"] = self.recipe.discriminator.learning_rate * share
 
+    def _quantizing(self) -> bool:
+        return self.step >= self.recipe.codebooks.start_step
+
     def _judging(self) -> bool:
         plan = self.recipe.discriminator
         return plan is not None and self.step >= plan.start_step
@@ -186,9 +190,13 @@ class Trainer:
         salt = sum(purpose.encode()) << 48
         return torch.Generator().manual_seed(salt + (self.recipe.seed << 40) + self.step)
 
-    def _finite(self, name: str, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
-            raise TrainingError(f"the {name} loss is {float(loss.detach())} at step {self.step}; lower the learning rate")
+    def _finite(self, name: str, value: Tensor) -> None:
+        if not torch.isfinite(value):
+            found = float(value.detach())
+            raise TrainingError(
+                f"the {name} is {found} at step {self.step}; the last checkpoint is sound, "
+                "go on from it with a lower optimiser.learning_rate"
+            )
 
 
 def _adam(module: nn.Module, recipe: Recipe, rate: float) -> torch.optim.Optimizer:

@@ -18,7 +18,7 @@ from service.frontend.rest import RestApi
 from service.frontend.router import Router
 from service.frontend.routes import RoutingTable
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
-from service.frontend.rpc_stream import LAST_OUTPUT_SECONDS, StreamServer
+from service.frontend.rpc_stream import StreamServer
 from service.frontend.servers import GrpcServer, HttpServer, metrics_server
 from service.frontend.worker_metrics import WorkerCollector
 
@@ -103,7 +103,7 @@ class Frontend:
         self._streams.go_away("shutting down", grace_seconds)
         self._workers_changed()
         self._http.should_exit = True
-        self._spawn(self._grpc.stop(grace_seconds + LAST_OUTPUT_SECONDS))
+        self._spawn(self._grpc.stop(grace_seconds))
         self._spawn(self._tell_when_drained())
 
     async def _tell_when_drained(self) -> None:

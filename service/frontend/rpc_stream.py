@@ -17,10 +17,10 @@ from service.status import Condition, ServiceError
 logger = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 0.25
-
-LAST_OUTPUT_SECONDS = 1.0
-"""After the grace period a stream is flushed for its client; the rest of its output has this long."""
-
+# Near the end of the grace period a stream is flushed for its client; the rest of its output has this
+# long, and its status as long again.
+_LAST_OUTPUT_SECONDS = 1.0
+_LAST_OUTPUT_SHARE = 0.25
 _GONE = "the service is going away; open the stream again, elsewhere if there is an elsewhere"
 
 
@@ -35,6 +35,7 @@ class _Active:
     end: ServiceError | None = None
     flush_at: float | None = None
     abort_at: float | None = None
+    is_cut: bool = False
 
 
 class StreamServer:
@@ -75,10 +76,12 @@ class StreamServer:
 
     def go_away(self, reason: str, grace_seconds: float, worker_id: str | None = None) -> None:
         """Ask streams (of one worker, or all) to end; those that do not are ended after the grace."""
-        flush_at = time.monotonic() + grace_seconds
+        last_output_seconds = min(_LAST_OUTPUT_SECONDS, _LAST_OUTPUT_SHARE * grace_seconds)
+        abort_at = time.monotonic() + grace_seconds - last_output_seconds
         for active in self._active:
-            if worker_id in (None, active.worker_id) and active.flush_at is None:
-                active.flush_at = flush_at
+            if worker_id in (None, active.worker_id) and active.abort_at is None:
+                active.abort_at = abort_at
+                active.flush_at = abort_at - last_output_seconds
                 active.stream.go_away(reason, grace_seconds)
 
     async def sweep(self) -> None:
@@ -95,9 +98,9 @@ class StreamServer:
         error = active.stream.overdue(now)
         if active.abort_at is not None and now >= active.abort_at:
             error = ServiceError(Condition.UNAVAILABLE, _GONE)
-        elif active.flush_at is not None and now >= active.flush_at and active.abort_at is None:
-            active.abort_at = now + LAST_OUTPUT_SECONDS
+        elif active.flush_at is not None and now >= active.flush_at and not active.is_cut:
             if active.reader is not None and not active.reader.done():
+                active.is_cut = True
                 active.reader.cancel()
                 active.stream.finish()
         if error is not None:
@@ -139,7 +142,7 @@ class StreamServer:
             async for event in stream.events():
                 await context.write(side.response(stream, event))
             await context.write(side.summary(stream))
-            if active.abort_at is not None:
+            if active.is_cut:
                 raise ServiceError(Condition.UNAVAILABLE, _GONE)
         except asyncio.CancelledError:
             if active.end is None:

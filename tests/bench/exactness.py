@@ -139,7 +139,7 @@ class Streams:
 
 
 def recordings(minutes: float, slots: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Speech of that length in recordings of random length, float32 `[sample]`; at least one for each slot."""
+    """Speech in recordings of random length, float32 `[sample]`, of which there are more than slots."""
     speech = as_float(train_speech(minutes * 60))
     low, high = _RECORDING_SECONDS
     high = min(high, 2 * minutes * 60 / slots)

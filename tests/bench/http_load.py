@@ -68,7 +68,8 @@ async def load(port: int, path: str, connections: int, seconds: float, body: byt
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
     p50, p99 = np.percentile(latencies_s, [50, 99]) * 1e3
-    return {"requests": len(latencies_s), "per_second": len(latencies_s) / elapsed, "p50_ms": p50, "p99_ms": p99}
+    count = len(latencies_s)
+    return {"requests": count, "per_second": count / elapsed, "p50_ms": p50, "p99_ms": p99}
 
 
 if __name__ == "__main__":
