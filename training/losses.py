@@ -68,7 +68,7 @@ def _level(target: Tensor, output: Tensor) -> Tensor:
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of the discriminators, mean over them (paper section 3.2): real above 1, coded below -1."""
+    """Hinge loss of the discriminators, mean over them (as in the paper): real above 1, coded below -1."""
     terms = [
         functional.relu(1 - r).mean() + functional.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)
     ]

@@ -88,8 +88,8 @@ class OptimiserConfig(_Strict):
 class Recipe(_Strict):
     """One training run of `model` (a preset name or the path of a config).
 
-    From step `freeze_encoder_at` on, encoder and codebooks stay as they are and only the decoder learns:
-    the second stage of AudioDec, which spares half the work while discriminators are listening.
+    From step `freeze_encoder_at` on, the encoder stays at its running average; codebooks and decoder go on.
+    That is the second stage of AudioDec, which spares half the work while discriminators are listening.
     """
 
     model: str

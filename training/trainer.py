@@ -79,12 +79,14 @@ class Trainer:
         log = StepLog()
         if self._quantizing() and not self.codebooks.started:
             self._start_codebooks()
+        if self.step == self.recipe.freeze_encoder_at:
+            self._adopt_average()
         self._schedule()
         forward = self._forward()
         if self._judging():
             self._discriminator_phase(forward, log)
         self._generator_phase(forward, log)
-        if forward.quantized and not self._encoder_frozen():
+        if forward.quantized:
             log.revived = self.codebooks.update(forward.quantized, self._generator("revival"))
         with torch.no_grad():
             decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
@@ -172,6 +174,11 @@ class Trainer:
     def _judging(self) -> bool:
         plan = self.recipe.discriminator
         return plan is not None and self.step >= plan.start_step
+
+    @torch.no_grad()
+    def _adopt_average(self) -> None:
+        for name, parameter in self.codec.named_parameters():
+            parameter.copy_(self.average[name])
 
     def _encoder_frozen(self) -> bool:
         start = self.recipe.freeze_encoder_at

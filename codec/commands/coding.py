@@ -71,9 +71,9 @@ def _encode(arguments: Namespace) -> int:
     torch.set_num_threads(1)
     pairs = pair_up(arguments.input, arguments.output, _AUDIO_SUFFIXES, ".cdc", arguments.force)
     loaded = open_codec(arguments.model or DEFAULT_MODEL, repository_of(arguments))
-    n_q = arguments.n_q if arguments.n_q is not None else DEFAULT_N_Q
+    codebooks = loaded.codec.config.quantizer.codebooks
+    n_q = min(DEFAULT_N_Q, codebooks) if arguments.n_q is None else arguments.n_q
     if arguments.bitrate is not None:
-        codebooks = loaded.codec.config.quantizer.codebooks
         n_q = n_q_for_bitrate(Fraction(arguments.bitrate), loaded.token_format, codebooks)
     loaded.codec.check_n_q(n_q)
     rate = loaded.codec.config.sample_rate

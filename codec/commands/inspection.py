@@ -89,13 +89,15 @@ def _info(arguments: Namespace) -> int:
 
 
 def _summary(facts: dict[str, Any]) -> list[str]:
-    duration = "unknown" if facts["duration_s"] is None else f"{facts['duration_s']:.2f} s"
+    length = "unknown length"
+    if facts["n_samples"] is not None:
+        length = f"{facts['duration_s']:.2f} s, {facts['n_samples']} samples"
     measured = facts["measured"]
     rate = "" if measured["bitrate_bps"] is None else f", {measured['bitrate_bps']:.0f} bit/s on disk"
     lines = [
         f"model        {facts['model']} {facts['version']}",
         f"token space  {facts['token_space']}",
-        f"audio        {duration}, {facts['n_samples']} samples at {facts['sample_rate']} Hz",
+        f"audio        {length} at {facts['sample_rate']} Hz",
         f"codes        {facts['codebooks']} codebooks of {facts['codebook_size']}, "
         f"{facts['n_frames']} frames",
         f"bitrate      {facts['bitrate_bps']:.0f} bit/s nominal{rate}",

@@ -1,6 +1,8 @@
 """The asynchronous client."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +12,7 @@ import httpx
 from codec.audio import Audio
 from codec.tokens import Codes, Tokens
 from proto.codec.v1 import codec_pb2_grpc
-from service.client.errors import from_rpc, from_transport
+from service.client.errors import ClientError, TryAgainError, from_rpc, from_transport
 from service.client.exchange import (
     AudioInput,
     Selection,
@@ -32,6 +34,8 @@ from service.client.streams import (
 from service.model_info import ModelInfo
 
 _DEFAULT = Selection()
+_LOST_STATUS = "Internal error from Core"
+_RETRY_SECONDS = 1.0
 
 
 class AsyncClient:
@@ -108,21 +112,59 @@ class AsyncClient:
 
 async def _converse(talk: Any, pieces: AsyncIterable[Any], method: Any) -> AsyncIterator[Any]:
     """Send pieces and yield what comes back, until both sides are done."""
+    opened = asyncio.Event()
 
     async def requests() -> AsyncIterator[Any]:
         yield talk.open()
+        await opened.wait()
         async for piece in pieces:
             if talk.is_leaving:
                 return
             yield talk.request(piece)
 
     call = method(requests())
+    statuses: list[grpc.aio.AioRpcError] = []
+    call.add_done_callback(partial(_note_status, statuses))
     try:
         async for response in call:
+            opened.set()
             for chunk in talk.chunks(response):
                 yield chunk
-    except grpc.RpcError as error:
-        raise from_rpc(error) from error
+    except grpc.aio.AioRpcError as error:
+        raise _error_of(error, statuses) from error
     finally:
         call.cancel()
     check_end(talk)
+
+
+def _error_of(error: grpc.aio.AioRpcError, statuses: list[grpc.aio.AioRpcError]) -> ClientError:
+    """The error that the end of a stream means.
+
+    A write that is under way when a stream ends makes grpc.aio replace the status, whatever it was, with
+    an INTERNAL of its own (grpc/grpc#36066); `statuses` has those before it.
+    """
+    if error.details() != _LOST_STATUS:
+        return from_rpc(error)
+    for status in statuses:
+        if status.details() != _LOST_STATUS:
+            return from_rpc(status)
+    message = "the stream has ended while it was being written to; open it again"
+    return TryAgainError("unavailable", message, _RETRY_SECONDS)
+
+
+def _note_status(statuses: list[grpc.aio.AioRpcError], call: Any) -> None:
+    """Called whenever the status of a call is set; what its coroutines return is there then."""
+    code, initial, trailing, details = (
+        _result(coroutine)
+        for coroutine in (call.code(), call.initial_metadata(), call.trailing_metadata(), call.details())
+    )
+    statuses.append(grpc.aio.AioRpcError(code, initial, trailing, details))
+
+
+def _result(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise RuntimeError("grpc.aio waits for a status that it has")

@@ -12,6 +12,8 @@ from service.frontend.control import ControlLink
 from service.frontend.frontend import Frontend
 from service.logs import configure_logging
 
+_GC_THRESHOLD = 20_000
+
 
 async def serve(control_fd: int) -> None:
     """Run a front end under the supervisor at the other end of the control socket."""
@@ -21,6 +23,8 @@ async def serve(control_fd: int) -> None:
     # Start-up made what lives as long as the process; the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    # Requests leave hardly any cycles behind; looking for them every 700 objects takes 3 % of the time.
+    gc.set_threshold(_GC_THRESHOLD)
     await frontend.run()
 
 

@@ -50,9 +50,9 @@ class FastLane:
 class Health:
     """What probes are told."""
 
-    def __init__(self, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, is_ready: Callable[[], bool], has_started: Callable[[], bool]) -> None:
         self._is_ready = is_ready
-        self._has_started = False
+        self._has_started = has_started
 
     async def live(self) -> Response:
         """The process answers; says nothing about load or models."""
@@ -64,8 +64,7 @@ class Health:
 
     async def startup(self) -> Response:
         """The default model has been there once."""
-        self._has_started = self._has_started or self._is_ready()
-        return _status(self._has_started)
+        return _status(self._has_started())
 
 
 def make_app(api: RestApi, health: Health) -> ASGIApp:

@@ -35,6 +35,7 @@ class Frontend:
         self._config = config
         self._control = control
         self._draining = False
+        self._has_started = False
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._router = Router(config.channel, config.max_jobs, control.tell, self._workers_changed)
@@ -48,7 +49,8 @@ class Frontend:
         self._streams = StreamServer(
             self._router, self._metrics, stream_limits, limits.max_stream_message_bytes
         )
-        app = make_app(RestApi(operations, self._runner, limits), Health(lambda: self.ready))
+        health = Health(lambda: self.ready, lambda: self._has_started)
+        app = make_app(RestApi(operations, self._runner, limits), health)
         self._http = HttpServer.listen(app, config.host, config.http_port, config.grace_seconds)
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)
@@ -112,6 +114,7 @@ class Frontend:
         self._control.tell({"event": "drained"})
 
     def _workers_changed(self) -> None:
+        self._has_started = self._has_started or self.ready
         self._spawn(self._grpc.set_serving(self.ready))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

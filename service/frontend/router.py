@@ -131,7 +131,9 @@ class Router:
             link.close()  # the table has forgotten the worker while it was being connected to
             return
         self._links[link.worker_id] = link
-        logger.info("a worker is there", extra={"worker": link.worker_id, "serves": link.info})
+        if link.info is not None:
+            serves = {"model": link.info.model, "version": link.info.version}
+            logger.info("a worker is there", extra={"worker": link.worker_id, **serves})
         self._settle()
 
     def link_lost(self, link: WorkerLink) -> None:
@@ -181,7 +183,7 @@ class Router:
 
     def _count_loss(self, worker_id: str) -> None:
         self.workers_lost += 1
-        logger.warning("worker %s has gone", worker_id)
+        logger.warning("a worker has gone", extra={"worker": worker_id})
 
     def _report_idle(self) -> None:
         """Tell which draining workers have nothing to do, once their successors are there."""

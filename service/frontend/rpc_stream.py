@@ -37,6 +37,13 @@ class _Active:
     abort_at: float | None = None
     is_cut: bool = False
 
+    def cut(self) -> None:
+        """Take no more input, unless the client has ended it already; what was sent is still answered."""
+        if self.reader is not None and not self.reader.done() and not self.is_cut:
+            self.is_cut = True
+            self.reader.cancel()
+            self.stream.finish()
+
 
 class StreamServer:
     """Serves streams of both directions, watches over silent and unread ones, and drains them."""
@@ -98,11 +105,8 @@ class StreamServer:
         error = active.stream.overdue(now)
         if active.abort_at is not None and now >= active.abort_at:
             error = ServiceError(Condition.UNAVAILABLE, _GONE)
-        elif active.flush_at is not None and now >= active.flush_at and not active.is_cut:
-            if active.reader is not None and not active.reader.done():
-                active.is_cut = True
-                active.reader.cancel()
-                active.stream.finish()
+        elif active.flush_at is not None and now >= active.flush_at:
+            active.cut()
         if error is not None:
             active.end = error
             active.task.cancel()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from service.frontend.call import Call
-from service.frontend.ipc_reader import LinkReader
-from service.ipc import Kind, Message, Operation, ProtocolError
+from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
@@ -58,7 +57,7 @@ class WorkerLink(asyncio.Protocol):
         self.queued_seconds = 0.0
         self._owner = owner
         self._max_jobs = max_jobs
-        self._reader = LinkReader()
+        self._reader = MessageReader()
         self._transport: asyncio.Transport | None = None
         self._next_session = 1
         self._jobs: dict[int, asyncio.Future[Message]] = {}

@@ -86,14 +86,20 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process.returncode is None:
+        if self._process.returncode is not None:
+            return
+        try:
             os.kill(self.pid, number)
+        except ProcessLookupError:
+            _LOG.debug("has just ended", extra={"child": self.name, "pid": self.pid})
 
     async def _read(self, reader: asyncio.StreamReader, on_message: Callable[[Message], None]) -> None:
         try:
             while line := await reader.readline():
                 on_message(json.loads(line))
-        except (ValueError, ConnectionError) as error:
+        except ConnectionError as error:
+            _LOG.debug("control line reset", extra={"child": self.name, "reason": str(error)})
+        except ValueError as error:
             # It may hold what we handed it, but no longer speaks our language: a replacement will.
             _LOG.error("broken control line", extra={"child": self.name, "reason": str(error)})
             self.kill()

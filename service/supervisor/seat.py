@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from service.config import ServeConfig, WorkerConfig
@@ -27,7 +27,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """What workers of a version are started with; `ids` gives every process a name of its own."""
+    """What workers of a version are started with; `ids` gives every process a name of its own.
+
+    `module`: what to run, as in `python -m`.
+    """
 
     config: ServeConfig
     model: str
@@ -35,6 +38,7 @@ class WorkerPlan:
     version_path: Path
     sockets: Path
     ids: Iterator[str]
+    module: str = "service.worker"
 
     def next_worker(self) -> WorkerConfig:
         """The config of one more process."""
@@ -96,7 +100,8 @@ class Seat:
         ready = asyncio.Event()
         on_message = self._listener(worker, ready)
         environment = worker_environment(os.environ)
-        child = await Child.start(worker.id, "service.worker", environment, worker.to_message(), on_message)
+        first = worker.to_message()
+        child = await Child.start(worker.id, self._plan.module, environment, first, on_message)
         self._child = child
         if self._retired.is_set():
             await self._stop_child(child)
@@ -123,6 +128,9 @@ class Seat:
                 self.worker = worker
             elif message.get("event") == "rejected":
                 self.rejection = Rejection(str(message["stage"]), str(message["reason"]))
+                _LOG.error(
+                    "a worker refuses its version", extra={"child": worker.id, **asdict(self.rejection)}
+                )
             self._changed()
 
         return on_message

@@ -103,7 +103,8 @@ class Scheduler:
         head = self._sessions.next(now_ns)
         if head is None:
             return False
-        self._run(self._policy.batch(head, self._sessions.companions(head)), now_ns)
+        companions = self._sessions.companions(head)
+        self._run(self._policy.batch(head, companions, live=self._sessions.has_streams), now_ns)
         return True
 
     def _run(self, batch: Batch, started_ns: int) -> None:

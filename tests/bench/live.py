@@ -100,7 +100,7 @@ async def measure(service: RunningService, played: list[Script], setting: Settin
     ramp = min(5.0, setting.seconds / 4)
     async with channels(service.grpc_target, len(plans)) as opened:
         with no_garbage_collection():
-            base = asyncio.get_running_loop().time() + 0.5
+            base = time.monotonic() + 0.5
             cpu, own = service.cpu_seconds(), time.process_time()
             began = time.monotonic()
             tasks = [

@@ -6,9 +6,11 @@ that stalls is charged for every message that was due meanwhile (no coordinated 
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -22,6 +24,8 @@ STREAMS_PER_CHANNEL = 20
 """Few enough that no connection reaches the limit of streams and none queues in the client."""
 
 _CLOSING_SECONDS = 30.0
+_STATUS_SECONDS = 1.0
+_LOST_STATUS = "Internal error from Core"
 
 PcmArray = NDArray[np.int16]
 Codes = NDArray[np.uint16]
@@ -44,7 +48,7 @@ class StreamPlan:
 
 @dataclass(slots=True)
 class StreamRun:
-    """What happened. Times are of the event loop's clock, in seconds.
+    """What happened. Times are those of `time.monotonic`, in seconds.
 
     `due`, `late`: when messages were due, and by how much the generator itself missed that; `arrivals`:
     when output came, and how much of it there was by then; `output`: codes or samples, as bytes.
@@ -103,52 +107,90 @@ def decode_plan(codes: Codes, hop_samples: int, delay_samples: int, frames: int,
 async def play(channel: grpc.aio.Channel, plan: StreamPlan, start: float, run: StreamRun) -> StreamRun:
     """Open a stream at once, send from `start` on, and fill `run` with what happens.
 
-    A client of good manners: when told to go away it sends no more and waits for the rest of its output.
+    A client of good manners: it sends nothing before Opened has come, and when told to go away it sends no
+    more and waits for the rest of its output.
     """
     stub = codec_pb2_grpc.CodecStub(channel)
     call: Any = stub.StreamEncode() if plan.is_encode else stub.StreamDecode()
-    going = asyncio.Event()
-    reading = asyncio.create_task(_read(call, plan, run, going))
+    told: list[tuple[grpc.StatusCode, str]] = []
+    call.add_done_callback(partial(_note_status, told))
+    opened, going = asyncio.Event(), asyncio.Event()
+    reading = asyncio.create_task(_read(call, plan, run, opened, going))
     try:
         await call.write(plan.open_request)
-        await _send(call, plan, start, run, going)
-        await call.done_writing()
+        await opened.wait()
+        if not reading.done():
+            await _send(call, plan, start, run, going)
+            await call.done_writing()
         await asyncio.wait_for(reading, _CLOSING_SECONDS)
         run.outcome = StreamOutcome(told_to_go=going.is_set())
-    except asyncio.InvalidStateError:
-        # grpc.aio's word for writing to a call that has ended; the status says why it has.
-        run.outcome = StreamOutcome(await call.code(), await call.details() or "", going.is_set())
-    except grpc.aio.AioRpcError as error:
-        run.outcome = StreamOutcome(error.code(), error.details() or "", going.is_set())
+    except (asyncio.InvalidStateError, grpc.aio.AioRpcError) as error:
+        status, detail = await _status(error, reading, told)
+        run.outcome = StreamOutcome(status, detail, going.is_set())
     except TimeoutError:
         run.outcome = StreamOutcome(grpc.StatusCode.UNKNOWN, "the stream does not end", going.is_set())
     finally:
-        run.ended = asyncio.get_running_loop().time()
+        run.ended = time.monotonic()
         call.cancel()
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     return run
 
 
+async def _status(
+    error: Exception, reading: asyncio.Task[None], told: list[tuple[grpc.StatusCode, str]]
+) -> tuple[grpc.StatusCode, str]:
+    """What the server said when it ended the call.
+
+    A write that is under way when the call ends makes grpc.aio replace the status, whatever it was, with
+    one of its own (grpc/grpc#36066); `told` has them all.
+    """
+    await asyncio.wait([reading], timeout=_STATUS_SECONDS)
+    of_server = [status for status in told if status[1] != _LOST_STATUS]
+    if of_server or told:
+        return (of_server or told)[0]
+    return grpc.StatusCode.UNKNOWN, f"no status; {error!r}"
+
+
+def _note_status(told: list[tuple[grpc.StatusCode, str]], call: Any) -> None:
+    """Called whenever the status of a call is set. Its coroutines then have nothing to wait for."""
+    values = []
+    for coroutine in (call.code(), call.details()):
+        try:
+            coroutine.send(None)
+        except StopIteration as result:
+            values.append(result.value)
+    told.append((values[0], values[1] or ""))
+
+
 async def _send(call: Any, plan: StreamPlan, start: float, run: StreamRun, going: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
     free = start
     for number, (message, size) in enumerate(zip(plan.messages, plan.inputs, strict=True)):
         due = start + number * plan.period_seconds
-        if (wait := due - loop.time()) > 0:
+        if (wait := due - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         if going.is_set():
             return
         # A write that the service held up makes the next one late; that is the service's lateness.
-        run.late.append(loop.time() - max(due, free))
+        run.late.append(time.monotonic() - max(due, free))
         run.due.append(due)
         run.inputs += size
         await call.write(message)
-        free = loop.time()
+        free = time.monotonic()
 
 
-async def _read(call: Any, plan: StreamPlan, run: StreamRun, going: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
+async def _read(
+    call: Any, plan: StreamPlan, run: StreamRun, opened: asyncio.Event, going: asyncio.Event
+) -> None:
+    try:
+        await _take(call, plan, run, opened, going)
+    finally:
+        opened.set()
+
+
+async def _take(
+    call: Any, plan: StreamPlan, run: StreamRun, opened: asyncio.Event, going: asyncio.Event
+) -> None:
     total = 0
     async for response in call:
         which = response.WhichOneof("message")
@@ -156,10 +198,11 @@ async def _read(call: Any, plan: StreamPlan, run: StreamRun, going: asyncio.Even
             payload = response.tokens.codes if plan.is_encode else response.audio.samples
             item = 2 * response.tokens.n_q if plan.is_encode else 4
             total += len(payload) // item
-            run.arrivals.append((loop.time(), total))
+            run.arrivals.append((time.monotonic(), total))
             run.output += payload
         elif which == "opened":
             run.version = response.opened.identity.version
+            opened.set()
         elif which == "go_away":
             going.set()
 

@@ -17,15 +17,17 @@ from tests.bench.speech import Pcm, Signal, as_float
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """A version, loaded here, on one thread."""
+    """A version, loaded here, on one thread; `path`: its folder."""
 
     loaded: LoadedCodec
+    path: Path
 
     @classmethod
     def open(cls, repository: Path, reference: str) -> Self:
         """The version that `name`, `name@channel` or `name@version` means."""
         torch.set_num_threads(1)
-        return cls(load_codec(Repository(repository).resolve(reference).path))
+        path = Repository(repository).resolve(reference).path
+        return cls(load_codec(path), path)
 
     @property
     def version(self) -> str:
@@ -67,8 +69,9 @@ def codes_of_wire(payload: bytes | bytearray, n_q: int) -> NDArray[np.uint16]:
 def mismatches(found: NDArray[np.uint16], wanted: NDArray[np.uint16]) -> int:
     """How many codes differ; missing and surplus frames count in full."""
     frames = min(found.shape[1], wanted.shape[1])
-    differing = int((found[:, :frames] != wanted[:, :frames]).sum())
-    return differing + (max(found.shape[1], wanted.shape[1]) - frames) * len(wanted)
+    differing = int(np.count_nonzero(found[:, :frames] != wanted[:, :frames]))
+    surplus = int(max(found.shape[1], wanted.shape[1]) - frames)
+    return differing + surplus * len(wanted)
 
 
 def largest_difference(found: Signal, wanted: Signal) -> float:

@@ -16,7 +16,7 @@ from codec.commands.options import SHIPPED_REPOSITORY
 from tests.support import shared_dir
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 N_Q = (2, 8, 32)
 

@@ -93,13 +93,24 @@ class RunningService:
     def wait_until_complete(self, version: str | None = None) -> float:
         """Wait until all workers of the served version (or of `version`) are ready; the seconds it took."""
         began = time.monotonic()
-        while not self._is_complete(version):
+        while len(self.ready_workers(version)) < self.workers:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"the service has ended:\n{self.log[-_LOG_TAIL_CHARACTERS:]}")
             if time.monotonic() - began > _START_SECONDS:
                 raise RuntimeError(f"the service does not get ready:\n{self.log[-_LOG_TAIL_CHARACTERS:]}")
             time.sleep(_POLL_SECONDS)
         return time.monotonic() - began
+
+    def ready_workers(self, version: str | None = None) -> frozenset[str]:
+        """Ids of the workers of the served version that are ready; none if that is not `version`."""
+        found = self.served()
+        if not found or (version is not None and found["version"] != version):
+            return frozenset()
+        return frozenset(
+            worker["id"]
+            for worker in found["workers"]
+            if worker["ready"] and not worker["draining"] and worker["version"] == found["version"]
+        )
 
     def served(self) -> dict[str, Any]:
         """What `GET /models/{model}` says; empty while nothing answers."""
@@ -149,17 +160,6 @@ class RunningService:
         if self._process.poll() is None:
             _kill(self.processes())
         self._process.wait()
-
-    def _is_complete(self, version: str | None) -> bool:
-        found = self.served()
-        if not found or (version is not None and found["version"] != version):
-            return False
-        ready = [
-            worker
-            for worker in found["workers"]
-            if worker["ready"] and not worker["draining"] and worker["version"] == found["version"]
-        ]
-        return len(ready) == self.workers
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -18,8 +18,7 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
-from service.frontend.ipc_reader import LinkReader
-from service.ipc import Kind, Message, Operation
+from service.ipc import Kind, Message, MessageReader, Operation
 from service.model_info import ModelInfo
 from service.status import Condition
 
@@ -107,7 +106,7 @@ class EchoConnection(asyncio.Protocol):
 
     def __init__(self, config: EchoConfig) -> None:
         self._config = config
-        self._reader = LinkReader()
+        self._reader = MessageReader()
         self._streams: dict[int, _Stream] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._transport: asyncio.Transport | None = None

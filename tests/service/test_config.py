@@ -11,7 +11,9 @@ from service.config import Limits, ServeConfig, WorkerConfig
 
 
 def test_a_serve_config_survives_the_control_socket() -> None:
-    config = ServeConfig(repository=Path("models"), models=("a", "b"), workers=3, limits=Limits(max_channels=2))
+    config = ServeConfig(
+        repository=Path("models"), models=("a", "b"), workers=3, limits=Limits(max_channels=2)
+    )
     line = json.dumps(config.to_message())
     assert json.loads(line)["type"] == "config"
     assert ServeConfig.from_message(json.loads(line)) == config
@@ -44,4 +46,4 @@ def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
 def test_a_config_cannot_change() -> None:
     config = ServeConfig(repository=Path("models"))
     with pytest.raises(ValidationError):
-        config.http_port = 1
+        setattr(config, "http_port", 1)  # noqa: B010

@@ -29,7 +29,7 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(messages: list[M
     stream = b"".join(message.pack() for message in messages)
     cutter = random.Random(seed)
     reader = MessageReader()
-    received = []
+    received: list[Message] = []
     at = 0
     while at < len(stream):
         step = cutter.choice((1, 7, 36, 37, 500))

@@ -17,7 +17,8 @@ def test_a_record_is_one_line_of_json_with_its_extras() -> None:
     entry = json.loads(line)
     assert entry.pop("time").endswith("Z")
     assert entry == {
-        "level": "warning", "process": "supervisor", "logger": "a.b", "message": "two\nlines 3", "worker": "w1"
+        "level": "warning", "process": "supervisor", "logger": "a.b", "message": "two\nlines 3",
+        "worker": "w1",
     }  # fmt: skip
 
 

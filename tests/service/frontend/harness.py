@@ -49,9 +49,7 @@ class Worker:
 class Service:
     """Starts processes, plays the supervisor, and ends everything; use it as a context manager."""
 
-    def __init__(
-        self, limits: Limits | None = None, cores: tuple[str, ...] = (), **config: Any
-    ) -> None:
+    def __init__(self, limits: Limits | None = None, cores: tuple[str, ...] = (), **config: Any) -> None:
         self.http_port = self.grpc_port = self.metrics_port = 0
         self.workers: dict[str, Worker] = {}
         self.rejected: list[dict[str, str]] = []
@@ -136,7 +134,7 @@ class Service:
 
     def wait_ready(self) -> None:
         """Wait until new work is taken."""
-        wait_until(lambda: self.get("/health/ready").status_code == 200)
+        wait_until(lambda: self.get("/health/ready").status_code == 200, START_SECONDS)
 
     def get(self, path: str) -> httpx.Response:
         """A GET on a new connection."""
@@ -210,7 +208,7 @@ def wav(seconds: float = 2.0, sample_rate: int = SAMPLE_RATE) -> bytes:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Give a process a moment to end by itself, then kill it."""
     try:
-        process.wait(0.5 if process.args else 0)
+        process.wait(0.5)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()

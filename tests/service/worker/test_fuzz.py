@@ -139,16 +139,21 @@ class Driver:
         if picked is None:
             return
         key, peer = picked
-        del self.peers[key]
+        self.forget(key)
         kind = Kind.CANCEL if peer.is_job else self.random.choice((Kind.CANCEL, Kind.CLOSE))
         self.ends[kind.name] += 1
         self.send(key, Message(kind, key[1]))
 
     def vanish(self) -> None:
         connection = self.random.choice(CONNECTIONS)
-        self.peers = {key: peer for key, peer in self.peers.items() if key[0] != connection}
+        for key in [key for key in self.peers if key[0] == connection]:
+            self.forget(key)
         self.ends["vanished"] += 1
         self.scheduler.disconnect(connection)
+
+    def forget(self, key: tuple[int, int]) -> None:
+        """A session ends in the middle; what came of it must have been right."""
+        self.peers.pop(key).segments[0].check(whole=False)
 
     def receive(self, connection: int, message: Message) -> None:
         """Check one answer; an answer for a session that has ended is a `KeyError`."""
@@ -184,7 +189,6 @@ class Driver:
         if message.sequence != 0xFFFF_FFFF:
             assert peer.acknowledged <= message.sequence < peer.sequence
             peer.acknowledged = message.sequence
-        segment.check(whole=False)
 
     def take(self, peer: Peer, message: Message) -> None:
         kind = "<u2" if peer.operation == Operation.ENCODE else "<f4"
@@ -221,6 +225,7 @@ class Driver:
             assert not peer.is_job
             assert len(peer.segments) == 1
             assert peer.acknowledged == peer.sequence - 1
+            peer.segments[0].check(whole=False)
             frames = sum(len(piece) for piece in peer.segments[0].pieces)
             answered = sum(len(answer) for answer in peer.segments[0].answers)
             if peer.operation == Operation.ENCODE:
