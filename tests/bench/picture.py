@@ -23,7 +23,9 @@ N_Q = (2, 8, 32)
 
 def main() -> None:
     """Draw the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="stream_16k")
     parser.add_argument("--repository", type=Path, default=SHIPPED_REPOSITORY)
     parser.add_argument("--clip", type=Path, help="audio file (default: the CC0 sample clip)")
