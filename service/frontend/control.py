@@ -31,6 +31,7 @@ class ControlLink:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=control, limit=_MAX_LINE_BYTES)
         message = await self._receive()
         if message is None:
+            self.close()
             raise EOFError("the control socket was closed before the configuration came")
         return message
 
@@ -43,6 +44,11 @@ class ControlLink:
         """Send an event to the supervisor."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(json.dumps(event).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._writer is not None:
+            self._writer.close()
 
     async def _receive(self) -> Message | None:
         assert self._reader is not None

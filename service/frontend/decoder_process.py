@@ -41,7 +41,7 @@ def main() -> None:
     while True:
         try:
             header, body = _receive(connection)
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         _allow_cpu(settings["cpu_seconds"])
         answer, result = _answer(header, body)

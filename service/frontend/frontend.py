@@ -37,6 +37,7 @@ class Frontend:
         self._draining = False
         self._has_started = False
         self._stopped = asyncio.Event()
+        self._serving_http: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._router = Router(config.channel, config.max_jobs, control.tell, self._workers_changed)
         self._metrics = Metrics(WorkerCollector(self._router))
@@ -65,7 +66,7 @@ class Frontend:
         """Serve until told to stop, or until the supervisor is gone."""
         await self._pool.start()
         await self._grpc.start(self._config.host, self._config.grpc_port)
-        http = await self._http.start()
+        self._serving_http = await self._http.start()
         metrics = await self._metrics_http.start()
         self._spawn(self._streams.sweep())
         self._control.tell(
@@ -79,7 +80,7 @@ class Frontend:
         listening = self._spawn(self._control.listen(self._handle))
         listening.add_done_callback(lambda _: self._stopped.set())
         await self._stopped.wait()
-        await self._close(http, metrics)
+        await self._close(self._serving_http, metrics)
 
     def _handle(self, message: Message) -> None:
         kind = message.get("type")
@@ -109,7 +110,10 @@ class Frontend:
         self._spawn(self._tell_when_drained())
 
     async def _tell_when_drained(self) -> None:
-        while len(self._streams) or self._metrics.in_flight or self._http.server_state.connections:
+        if self._serving_http is not None:
+            # Ends once the port is closed and every connection is: nothing can come in behind this point.
+            await asyncio.wait({self._serving_http})
+        while len(self._streams) or self._metrics.in_flight:
             await asyncio.sleep(_IDLE_CHECK_SECONDS)
         self._control.tell({"event": "drained"})
 
@@ -131,5 +135,6 @@ class Frontend:
         await asyncio.gather(*servers)
         self._router.close()
         self._pool.close()
+        self._control.close()
         for task in self._tasks:
             task.cancel()

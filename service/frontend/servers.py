@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import grpc
@@ -19,10 +20,16 @@ MODELS_SERVICE = codec_pb2.DESCRIPTOR.services_by_name["Models"].full_name
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 60
+_START_CHECK_SECONDS = 0.01
 
 
 class HttpServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the supervisor says when to stop."""
+    """uvicorn without signal handlers of its own: the supervisor says when to stop.
+
+    `port` is the one listened on, which the system has chosen if the configuration said 0.
+    """
+
+    port = 0
 
     @classmethod
     def listen(cls, app: ASGIApp, host: str, port: int, grace_seconds: float) -> "HttpServer":
@@ -50,18 +57,18 @@ class HttpServer(uvicorn.Server):
 
     async def start(self) -> asyncio.Task[None]:
         """Listen, and serve in the task returned. Raises `OSError` if the port is taken."""
-        task = asyncio.ensure_future(self.serve())
+        host, port = self.config.host, self.config.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            # uvicorn would end the process where it cannot listen.
+            listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        except OSError as error:
+            raise OSError(f"cannot listen on {host}:{port} for HTTP: {error}") from error
+        self.port = int(listener.getsockname()[1])
+        task = asyncio.ensure_future(self.serve(sockets=[listener]))
         while not self.started:
-            if task.done():
-                task.result()
-                raise OSError(f"cannot listen on {self.config.host}:{self.config.port}")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_START_CHECK_SECONDS)
         return task
-
-    @property
-    def port(self) -> int:
-        """The port listened on, which the system has chosen if the configuration said 0."""
-        return int(self.servers[0].sockets[0].getsockname()[1])
 
 
 class GrpcServer:

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
@@ -149,21 +146,6 @@ def test_models_are_listed_and_found(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         stub.Get(pb.GetModelRequest(model=pb.ModelRef(model="nope")))
     assert caught.value.code() is _UNKNOWN
-
-
-@pytest.mark.parametrize("name", ["", "codec.v1.Codec"])
-def test_health_says_serving(channel: grpc.Channel, name: str) -> None:
-    stub: Any = health_pb2_grpc.HealthStub(channel)
-    answer = stub.Check(health_pb2.HealthCheckRequest(service=name))
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING
-
-
-def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    answer = next(iter(stub.ServerReflectionInfo(iter([request]))))
-    names = {service.name for service in answer.list_services_response.service}
-    assert {"codec.v1.Codec", "codec.v1.Models", "grpc.health.v1.Health"} <= names
 
 
 def test_a_reconstruction_matches_the_bodies_of_rest(codec: codec_pb2_grpc.CodecStub) -> None:

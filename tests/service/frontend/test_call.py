@@ -1,0 +1,71 @@
+"""Deadlines and clients that leave, seen from inside a request."""
+
+import asyncio
+import time
+
+import pytest
+
+from service.frontend.call import Call
+from service.status import Condition, ServiceError
+
+
+async def test_what_is_waited_for_comes_back() -> None:
+    with Call(5) as call:
+        assert await call.run(asyncio.sleep(0, "done")) == "done"
+        assert 4 < call.remaining_seconds <= 5
+
+
+async def test_a_deadline_ends_the_wait_and_the_work() -> None:
+    cancelled = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    began = time.monotonic()
+    with Call(0.05) as call, pytest.raises(ServiceError) as caught:
+        await call.run(work())
+    assert caught.value.condition is Condition.DEADLINE_EXCEEDED
+    assert time.monotonic() - began < 1
+    assert cancelled.is_set()
+
+
+async def test_after_the_end_nothing_is_waited_for() -> None:
+    with Call(5) as call:
+        call.fail(ServiceError(Condition.CANCELLED, "gone"))
+        with pytest.raises(ServiceError, match="gone"):
+            await call.wait(asyncio.get_running_loop().create_future())
+
+
+async def test_a_client_that_leaves_ends_the_wait() -> None:
+    async def leaves() -> None:
+        await asyncio.sleep(0.05)
+
+    with Call(5) as call:
+        call.watch(leaves, 0.01)
+        with pytest.raises(ServiceError) as caught:
+            await call.wait(asyncio.get_running_loop().create_future())
+    assert caught.value.condition is Condition.CANCELLED
+
+
+async def test_a_short_call_is_not_watched() -> None:
+    started = asyncio.Event()
+
+    async def watch() -> None:
+        started.set()
+
+    with Call(5) as call:
+        call.watch(watch, 0.05)
+    await asyncio.sleep(0.1)
+    assert not started.is_set()
+
+
+async def test_errors_of_the_work_come_through() -> None:
+    async def work() -> None:
+        raise ValueError("of the work")
+
+    with Call(5) as call, pytest.raises(ValueError, match="of the work"):
+        await call.run(work())

@@ -1,0 +1,27 @@
+"""What a Content-Type says of a body."""
+
+import pytest
+
+from service.frontend.content_type import audio_body
+from service.frontend.intake import RawFormat
+from service.status import Condition, ServiceError
+
+
+def test_only_l16_needs_its_content_type() -> None:
+    assert audio_body("audio/wav", b"ab").raw is None
+    assert audio_body(None, b"ab").raw is None
+    little = audio_body("Audio/L16; Rate=8000; channels=2", b"\1\0\2\0")
+    assert little.raw == RawFormat("pcm_s16le", 8000, 2)
+    assert little.content == b"\1\0\2\0"
+    big = audio_body("audio/l16;rate=16000;endianness=big-endian", b"\1\0\2\0")
+    assert big.content == b"\0\1\0\2"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["audio/l16", "audio/l16;rate=x", "audio/l16;rate=1234567", "audio/l16;rate=8000;endianness=up"],
+)
+def test_l16_that_cannot_be_understood_is_refused(content_type: str) -> None:
+    with pytest.raises(ServiceError) as caught:
+        audio_body(content_type, b"ab")
+    assert caught.value.condition is Condition.UNSUPPORTED_MEDIA

@@ -1,0 +1,130 @@
+"""A link to one worker, over real Unix sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.frontend.call import Call
+from service.frontend.worker_link import Job, WorkerLink
+from service.ipc import Kind, Message, Operation
+from service.model_info import ModelInfo
+from service.status import Condition, ServiceError
+from tests.service.echo_worker import EchoConfig, EchoConnection, encode, frames_of
+
+_INFO = ModelInfo("m", "1-a", "s", 16_000, 1, 320, 352, 32, 1024, True, 4)
+_AUDIO = np.full(3200, 0.25, np.float32)
+
+
+class _Owner:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.idle = 0
+
+    def link_ready(self, link: WorkerLink) -> None:
+        self.ready.set()
+
+    def link_lost(self, link: WorkerLink) -> None:
+        self.lost.set()
+
+    def link_idle(self, link: WorkerLink) -> None:
+        self.idle += 1
+
+
+@asynccontextmanager
+async def _linked(
+    path: Path, max_jobs: int = 8, delay: float = 0.0
+) -> AsyncIterator[tuple[WorkerLink, _Owner]]:
+    """A link to an echo worker in this loop."""
+    loop = asyncio.get_running_loop()
+    config = EchoConfig(path / "w.sock", job_delay_seconds=delay, slots=1)
+    server = await loop.create_unix_server(lambda: EchoConnection(config), str(config.socket))
+    owner = _Owner()
+    _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, max_jobs), str(config.socket))
+    await asyncio.wait_for(owner.ready.wait(), 5)
+    try:
+        yield link, owner
+    finally:
+        link.close()
+        server.close()
+
+
+def _job() -> Job:
+    return Job(Operation.ENCODE, 4, _AUDIO.tobytes(), 0.2)
+
+
+async def test_jobs_are_answered_and_weighed(tmp_path: Path) -> None:
+    async with _linked(tmp_path) as (link, owner):
+        with Call(5) as call:
+            work = asyncio.ensure_future(link.run(_job(), call))
+            await asyncio.sleep(0)
+            assert (link.jobs, link.load_seconds, link.idle) == (1, 0.2, False)
+            result = await work
+        codes = np.frombuffer(result.payload, "<u2").reshape(-1, 4)
+        assert len(codes) == frames_of(3200)
+        assert np.array_equal(codes[:10], encode(_AUDIO, 4))
+        assert (link.jobs, link.load_seconds, owner.idle) == (0, 0.0, 1)
+
+
+async def test_a_call_that_ends_cancels_its_job(tmp_path: Path) -> None:
+    async with _linked(tmp_path, delay=30) as (link, _):
+        with Call(0.05) as call, pytest.raises(ServiceError) as caught:
+            await link.run(_job(), call)
+        assert caught.value.condition is Condition.DEADLINE_EXCEEDED
+        await asyncio.sleep(0.05)
+        assert link.stats["cancelled"] == 1
+        assert link.idle
+
+
+async def test_more_jobs_than_agreed_are_refused(tmp_path: Path) -> None:
+    async with _linked(tmp_path, max_jobs=1, delay=30) as (link, _):
+        with Call(5) as first, Call(5) as second:
+            work = asyncio.ensure_future(link.run(_job(), first))
+            await asyncio.sleep(0)
+            with pytest.raises(ServiceError) as caught:
+                await link.run(_job(), second)
+            work.cancel()
+        assert caught.value.condition is Condition.OVERLOADED
+
+
+async def test_the_end_of_the_connection_is_told_to_everybody(tmp_path: Path) -> None:
+    async with _linked(tmp_path, delay=30) as (link, owner):
+        heard: list[Message] = []
+        link.open_stream(Operation.ENCODE, 4, heard.append)
+        with Call(5) as call:
+            work = asyncio.ensure_future(link.run(_job(), call))
+            await asyncio.sleep(0.05)
+            link.close()
+            with pytest.raises(ServiceError) as caught:
+                await work
+        assert caught.value.condition is Condition.UNAVAILABLE
+        assert [message.kind for message in heard] == [Kind.OPENED, Kind.FAILED]
+        assert heard[-1].value == Condition.UNAVAILABLE
+        assert owner.lost.is_set()
+        with pytest.raises(ServiceError):
+            link.open_stream(Operation.ENCODE, 4, heard.append)
+
+
+@pytest.mark.parametrize("answer", [b"\xff" * 64, Message(Kind.HELLO, payload=b"{}").pack()])
+async def test_a_worker_that_talks_nonsense_is_dropped(tmp_path: Path, answer: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = Message(Kind.HELLO, payload=json.dumps(asdict(_INFO)).encode())
+        writer.write(hello.pack() + answer)
+        await reader.read()
+        writer.close()
+
+    path = str(tmp_path / "w.sock")
+    server = await asyncio.start_unix_server(talk, path)
+    owner = _Owner()
+    loop = asyncio.get_running_loop()
+    await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), path)
+    await asyncio.wait_for(owner.lost.wait(), 5)
+    server.close()

@@ -1,0 +1,29 @@
+"""What workers and the routing table tell Prometheus."""
+
+import grpc
+
+from tests.service.frontend.harness import Service, wait_until
+from tests.service.frontend.talk import Talk, open_encode
+
+
+def test_models_and_slots_are_told(service: Service) -> None:
+    assert service.metric("codec_model_info", model="echo_16k", version="1-aaaaaaaaaaaa") == 1
+    assert service.metric("codec_stream_slots_total", worker="w0") == 4
+    assert service.metric("codec_stream_slots_used", worker="w0") == 0
+
+
+def test_refused_versions_are_counted_once(service: Service) -> None:
+    service.rejected = [{"version": "2-bbbbbbbbbbbb", "stage": "golden", "reason": "codes differ"}]
+    for _ in range(2):
+        service.send_routes()
+    wait_until(lambda: service.get("/models/echo_16k").json()["rejected"] == service.rejected)
+    assert service.metric("codec_model_load_failures_total", model="echo_16k", stage="golden") == 1
+
+
+def test_the_statistics_of_workers_are_passed_on(service: Service) -> None:
+    with grpc.insecure_channel(service.grpc_target) as channel, Talk(channel) as talk:
+        talk.send(open_encode())
+        assert talk.next().HasField("opened")
+        wait_until(lambda: service.metric("codec_worker_live_streams", worker="w0", model="echo_16k") == 1)
+    wait_until(lambda: service.metric("codec_worker_live_streams") == 0)
+    assert service.metric("codec_worker_cancelled_total", worker="w0") == 0
