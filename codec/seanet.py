@@ -4,116 +4,27 @@ encoder  enter | stage: units, ELU, strided convolution | (squeeze) | LSTM | ELU
 decoder  enter | LSTM | (unsqueeze) | stage: ELU, transposed convolution, units | ELU | leave
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from codec.layers.lstm import SkipLstm
-from codec.layers.padded_convolution import PaddedConvolution, Shape, Style, Window
-from codec.layers.transposed_convolution import TransposedConvolution
-from codec.seanet_config import SeanetConfig, groups_of
+from codec.layers.convolution import ConvolutionState
+from codec.layers.lstm import LstmState, SkipLstm
+from codec.layers.padded_convolution import PaddedConvolution, Shape, Window
+from codec.seanet_config import SeanetConfig
+from codec.seanet_stages import DownStage, StageState, UpStage, stage_plans, style_of
 
 
 @dataclass(frozen=True, slots=True)
-class StagePlan:
-    """Width of a stage's residual units, its strides, and its position counted from the audio."""
+class SeanetState:
+    """Stream state of an encoder or decoder; `sequence` is empty without LSTM."""
 
-    width: int
-    time_ratio: int
-    frequency_ratio: int
-    position: int
-
-
-def style_of(config: SeanetConfig) -> Style:
-    """What the convolutions of the network share."""
-    return Style(config.causal, config.norm, config.padding == "reflect", config.completes_windows_at_start)
-
-
-def stage_plans(config: SeanetConfig) -> tuple[StagePlan, ...]:
-    """The stages from the audio to the latent."""
-    frequency = config.frequency_ratios or (1,) * len(config.time_ratios)
-    pairs = zip(reversed(config.time_ratios), reversed(frequency), strict=True)
-    return tuple(StagePlan(config.filters << i, time, rows, i) for i, (time, rows) in enumerate(pairs))
-
-
-class ResidualUnit(nn.Module):
-    """ELU, dilated convolution to fewer channels, ELU, 1 x 1 convolution back, and a 1 x 1 shortcut."""
-
-    def __init__(self, config: SeanetConfig, width: int, dilation: int, group_ratio: int) -> None:
-        super().__init__()
-        style, inner = style_of(config), width // config.compress
-        two = config.two_dimensional
-        rows, point = (Window(config.residual_kernel), Window()) if two else (None, None)
-        time = Window(config.residual_kernel, dilation=dilation)
-        groups = groups_of(inner, group_ratio)
-        self.inner = PaddedConvolution(Shape(width, inner, time, rows, groups), style)
-        self.outer = PaddedConvolution(Shape(inner, width, Window(), point, groups), style)
-        self.shortcut = PaddedConvolution(
-            Shape(width, width, Window(), point, groups_of(width, group_ratio)), style
-        )
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """`[batch, width, (frequency,) time]` to the same shape."""
-        inner, _ = self.inner(functional.elu(x), lengths)
-        outer, _ = self.outer(functional.elu(inner), lengths)
-        kept, _ = self.shortcut(x, lengths)
-        return kept + outer  # type: ignore[no-any-return]
-
-
-def _units(config: SeanetConfig, width: int, group_ratio: int) -> nn.ModuleList:
-    return nn.ModuleList(
-        ResidualUnit(config, width, config.dilation_base**j, group_ratio)
-        for j in range(config.residual_units)
-    )
-
-
-class DownStage(nn.Module):
-    """Residual units, then a strided convolution to twice the width."""
-
-    def __init__(self, config: SeanetConfig, plan: StagePlan) -> None:
-        super().__init__()
-        self.units = _units(config, plan.width, config.encoder_group_ratio)
-        rows = Window(2 * plan.frequency_ratio, plan.frequency_ratio) if config.two_dimensional else None
-        shape = Shape(
-            plan.width,
-            2 * plan.width,
-            Window(2 * plan.time_ratio, plan.time_ratio),
-            rows,
-            groups_of(plan.width, config.encoder_group_ratio),
-        )
-        self.resample = PaddedConvolution(shape, style_of(config))
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The output and the items' lengths in it."""
-        for unit in self.units:
-            x = unit(x, lengths)
-        return self.resample(functional.elu(x), lengths)  # type: ignore[no-any-return]
-
-
-class UpStage(nn.Module):
-    """A transposed convolution to half the width, then residual units."""
-
-    def __init__(self, config: SeanetConfig, plan: StagePlan, extra_rows: int) -> None:
-        super().__init__()
-        rows = Window(2 * plan.frequency_ratio, plan.frequency_ratio) if config.two_dimensional else None
-        shape = Shape(
-            2 * plan.width,
-            plan.width,
-            Window(2 * plan.time_ratio, plan.time_ratio),
-            rows,
-            groups_of(2 * plan.width, config.upsampling_group_ratio),
-        )
-        rows_kept = extra_rows if plan.position == 0 else 0
-        self.resample = TransposedConvolution(shape, style_of(config), rows_kept)
-        self.units = _units(config, plan.width, config.decoder_group_ratio)
-
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The output and the items' lengths in it."""
-        x, lengths = self.resample(functional.elu(x), lengths)
-        for unit in self.units:
-            x = unit(x, lengths)
-        return x, lengths
+    enter: ConvolutionState
+    stages: tuple[StageState, ...]
+    sequence: tuple[LstmState, ...]
+    leave: ConvolutionState
 
 
 class SeanetEncoder(nn.Module):
@@ -140,6 +51,25 @@ class SeanetEncoder(nn.Module):
             x = self.sequence(x)
         x, lengths = self.leave(functional.elu(x), lengths)
         return x.transpose(1, 2), lengths
+
+    def fresh_state(self, slots: int, rows: int) -> SeanetState:
+        """State of streams that have heard nothing yet; `rows` of frequency at the input, 0 without."""
+        enter, stages = self.enter.fresh_state(slots, rows), []
+        for stage, plan in zip(_down(self.stages), stage_plans(self.config), strict=True):
+            stages.append(stage.fresh_state(slots, rows, rows))
+            rows //= plan.frequency_ratio
+        sequence = () if self.sequence is None else (self.sequence.fresh_state(slots),)
+        return SeanetState(enter, tuple(stages), sequence, self.leave.fresh_state(slots, 0))
+
+    def step(self, x: Tensor, state: SeanetState) -> tuple[Tensor, SeanetState]:
+        """The latent vectors of the next whole strides, and the new state."""
+        x, enter = self.enter.step(x, state.enter)
+        x, stages = _step_stages(_down(self.stages), x, state.stages)
+        if self.config.two_dimensional:
+            x = x.squeeze(2)
+        x, sequence = _step_sequence(self.sequence, x, state.sequence)
+        x, leave = self.leave.step(functional.elu(x), state.leave)
+        return x.transpose(1, 2), SeanetState(enter, stages, sequence, leave)
 
 
 class SeanetDecoder(nn.Module):
@@ -171,3 +101,54 @@ class SeanetDecoder(nn.Module):
         for stage in self.stages:
             x, lengths = stage(x, lengths)
         return self.leave(functional.elu(x), lengths)  # type: ignore[no-any-return]
+
+    def fresh_state(self, slots: int) -> SeanetState:
+        """State of streams that have said nothing yet."""
+        rows, stages = int(self.config.two_dimensional), []
+        enter = self.enter.fresh_state(slots, 0)
+        for stage, plan in zip(_up(self.stages), reversed(stage_plans(self.config)), strict=True):
+            stages.append(stage.fresh_state(slots, rows * plan.frequency_ratio, rows))
+            rows *= plan.frequency_ratio
+        sequence = () if self.sequence is None else (self.sequence.fresh_state(slots),)
+        return SeanetState(enter, tuple(stages), sequence, self.leave.fresh_state(slots, rows))
+
+    def step(self, latent: Tensor, state: SeanetState) -> tuple[Tensor, SeanetState]:
+        """The network's output for the next latent vectors, and the new state."""
+        x, enter = self.enter.step(latent.transpose(1, 2), state.enter)
+        x, sequence = _step_sequence(self.sequence, x, state.sequence)
+        if self.config.two_dimensional:
+            x = x.unsqueeze(2)
+        x, stages = _step_stages(_up(self.stages), x, state.stages)
+        x, leave = self.leave.step(functional.elu(x), state.leave)
+        return x, SeanetState(enter, stages, sequence, leave)
+
+
+def _down(stages: nn.ModuleList) -> Iterator[DownStage]:
+    for stage in stages:
+        assert isinstance(stage, DownStage)
+        yield stage
+
+
+def _up(stages: nn.ModuleList) -> Iterator[UpStage]:
+    for stage in stages:
+        assert isinstance(stage, UpStage)
+        yield stage
+
+
+def _step_stages(
+    stages: Iterator[DownStage | UpStage], x: Tensor, states: tuple[StageState, ...]
+) -> tuple[Tensor, tuple[StageState, ...]]:
+    after = []
+    for stage, state in zip(stages, states, strict=True):
+        x, state = stage.step(x, state)
+        after.append(state)
+    return x, tuple(after)
+
+
+def _step_sequence(
+    sequence: SkipLstm | None, x: Tensor, states: tuple[LstmState, ...]
+) -> tuple[Tensor, tuple[LstmState, ...]]:
+    if sequence is None:
+        return x, ()
+    x, state = sequence.step(x, states[0])
+    return x, (state,)

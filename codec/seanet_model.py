@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from codec.causal_spectrogram import CausalSpectrogram
 from codec.checks import check_codes, check_finite, check_items, check_n_q
 from codec.errors import InvalidRequestError
 from codec.layers.ragged import ends_of, inside, silence
@@ -43,11 +44,14 @@ class SeanetCodec(nn.Module):
         super().__init__()
         self.config = config
         domain, network, dimension = config.domain, config.network, config.quantizer.dimension
-        spectral = isinstance(domain, SpectrogramDomain)
         channels = domain.channels if isinstance(domain, SpectrogramDomain) else config.channels
         extra_rows = int(isinstance(domain, SpectrogramDomain) and domain.keeps_nyquist)
-        self.spectrogram = CentredSpectrogram(domain) if isinstance(domain, SpectrogramDomain) else None
-        assert spectral == network.two_dimensional
+        self.spectrogram: CentredSpectrogram | CausalSpectrogram | None = None
+        if isinstance(domain, SpectrogramDomain):
+            causal = domain.streaming
+            self.spectrogram = (
+                CausalSpectrogram(domain, network.stride) if causal else CentredSpectrogram(domain)
+            )
         self.encoder = SeanetEncoder(network, channels, dimension)
         self.quantizer = ResidualQuantizer(config.quantizer)
         self.decoder = SeanetDecoder(network, channels, dimension, extra_rows)
@@ -116,11 +120,19 @@ class SeanetCodec(nn.Module):
         return Latent(vectors, tuple(self.config.segment_frames(n) for n in lengths), scale)
 
     def features(self, audio: Tensor, ends: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What the encoder hears of `[batch, channel, sample]`, and the items' lengths in it."""
-        if self.spectrogram is None:
+        """What the encoder hears of `[batch, channel, sample]`, and the items' lengths in it.
+
+        What follows an item's end must be silent. A streamable codec hears whole frames, as its streams do:
+        a last partial frame is completed by silence, not by the padding of every layer.
+        """
+        if self.spectrogram is not None:
+            spectra, ends = self.spectrogram.analyse(audio[:, 0], ends)
+            return pack(spectra, self.spectrogram.config), ends
+        if not self.config.streamable:
             return audio, ends
-        spectra, ends = self.spectrogram.analyse(audio[:, 0], ends)
-        return pack(spectra, self.spectrogram.config), ends
+        hop = self.config.hop_samples
+        audio = functional.pad(audio, (0, -audio.shape[-1] % hop))
+        return audio, None if ends is None else -(-ends // hop) * hop
 
     def synthesise(self, latent: Tensor, n_frames: tuple[int, ...], scale: Tensor | None) -> Tensor:
         """Audio `[segment, channel, sample]` of decoder input `[segment, frame, dimension]`, not cut."""

@@ -7,8 +7,8 @@ from torch.nn import functional
 from codec.errors import InvalidRequestError
 from codec.layers.padded_convolution import PaddedConvolution, Shape, Window
 from codec.layers.ragged import ends_of
-from codec.seanet import style_of
 from codec.seanet_config import SeanetCodecConfig, SemanticConfig
+from codec.seanet_stages import style_of
 
 
 class SemanticBranch(nn.Module):

@@ -28,15 +28,22 @@ def small_config(name: str, **network: Any) -> SeanetCodecConfig:
 
 @cache
 def small_codec(name: str, seed: int = 0) -> SeanetCodec:
-    """Random weights in float64, so that only what is wrong differs."""
+    """Random weights in float64, so that only what is wrong differs, and codes that vary."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         codec = SeanetCodec(small_config(name)).double()
         for key, parameter in codec.named_parameters():
             if ".norm." in key:
                 torch.nn.init.normal_(parameter, mean=float(key.endswith("weight")), std=0.3)
-        codec.quantizer.codebooks.normal_(std=0.3)
-    return codec.eval().requires_grad_(False)
+            elif parameter.dim() > 2:
+                parameter.detach().mul_(2.0)
+        codec.eval().requires_grad_(False)
+        latent = codec.embed(noise(codec, 8, 8000, seed=99), (8000,) * 8).vectors.flatten(0, 1)
+        for book in codec.quantizer.codebooks:
+            chosen = latent[torch.randperm(latent.shape[0])[:BOOK]]
+            book.copy_(chosen)
+            latent = latent - chosen[torch.cdist(latent, chosen).argmin(-1)]
+    return codec
 
 
 def noise(codec: SeanetCodec, batch: int, samples: int, seed: int = 0) -> Tensor:

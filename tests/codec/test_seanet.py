@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from codec.model_config import load_model_config
-from codec.seanet import style_of
-from codec.seanet_config import SeanetCodecConfig, SeanetConfig
+from codec.seanet_config import SeanetCodecConfig
 from codec.seanet_model import SeanetCodec
 
 # Without and with the parameters of norms (gains of weight norm included); the second is None where the
@@ -61,8 +60,3 @@ def test_a_frequency_network_ends_at_one_row_and_comes_back() -> None:
         assert latent.shape == (2, 6, 128)
         out, _ = codec.decoder(latent, None)
         assert out.shape == (2, 3, rows, 12)
-
-
-def test_style_carries_the_quirks() -> None:
-    style = style_of(SeanetConfig(padding="reflect", completes_windows_at_start=True))
-    assert (style.reflect, style.completes_at_start, style.causal) == (True, True, False)

@@ -43,7 +43,7 @@ def test_frames_follow_the_hop(name: str, hop: int, frames_of_a_second: int) -> 
 
 
 def test_frames_always_cover_the_samples() -> None:
-    for name in ("encodec_16k", "freqcodec_mag_angle", "soundstream_16k_ds640"):
+    for name in ("encodec_16k", "freqcodec_mag_angle", "soundstream_16k_ds640", "freqcodec_16k_stream"):
         config = seanet(name)
         for samples in range(1, 3000, 7):
             assert config.frames_for(samples) * config.hop_samples - config.delay_samples >= samples
@@ -57,7 +57,7 @@ def test_bitrate_is_exact() -> None:
 
 def test_only_what_looks_back_streams() -> None:
     streams = {name for name in presets() if not name.startswith("stream_") and seanet(name).streamable}
-    assert streams == {"soundstream_16k_stream", "encodec_16k_stream"}
+    assert streams == {"soundstream_16k_stream", "encodec_16k_stream", "freqcodec_16k_stream"}
 
 
 def test_segments_start_every_stride() -> None:
