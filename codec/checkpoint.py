@@ -5,14 +5,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from codec.config import CodecConfig, parse_config
+from codec.config import CodecConfig, read_config
 from codec.errors import RepositoryError
 from codec.golden import CODES_FILE, INPUT_FILE, TOLERANCE, Golden, read_golden, write_golden
 from codec.manifest import GoldenVectors, Manifest, ManifestDraft
 from codec.model import Codec
 from codec.repository import Repository
 from codec.tokens import TokenFormat, TokenIdentity
-from codec.version import read_manifest
+from codec.version import read_manifest, verify_files
 from codec.weights import load_weights, save_weights, token_space_of
 
 WEIGHTS_FILE = "model.safetensors"
@@ -41,29 +41,32 @@ class LoadedCodec:
 def load_codec(version_dir: Path) -> LoadedCodec:
     """The codec in the folder of a version, in float32 on the CPU.
 
-    Raises `RepositoryError` if a file is missing or damaged, or if manifest, config and codebooks disagree.
-    Digests are `Repository.verify`'s business.
+    Raises `RepositoryError` if a file is missing or damaged, or if manifest, config and codebooks disagree,
+    and `ConfigError` for a config that is none. Digests are `Repository.verify`'s business.
     """
     manifest = read_manifest(version_dir)
     try:
-        text = (version_dir / CONFIG_FILE).read_text()
+        config = read_config(version_dir / CONFIG_FILE)
     except OSError as error:
         raise RepositoryError(f"{CONFIG_FILE} cannot be read: {error}; publish the version again") from error
-    config = parse_config(text, f"{version_dir}/{CONFIG_FILE}")
     codec = load_weights(config, version_dir / WEIGHTS_FILE)
     token_space = token_space_of(config, codec.quantizer.codebooks)
     if token_space != manifest.token_space or manifest.token_format != token_format_of(config):
-        raise RepositoryError(f"{version_dir}: manifest and weights disagree on the token space; publish it again")
+        raise RepositoryError(
+            f"{version_dir}: manifest and weights disagree on the token space; publish the version again"
+        )
     return LoadedCodec(codec, manifest, read_golden(version_dir, config.sample_rate))
 
 
 def open_codec(reference: str, repository: Path) -> LoadedCodec:
-    """The codec that `name`, `name@channel`, `name@version` or the folder of a version means, digests checked.
+    """The codec that `name`, `name@channel`, `name@version` or a version's folder means, digests checked.
 
     Raises `NotFoundError` and `RepositoryError` as `Repository` and `load_codec` do.
     """
     if "/" in reference or Path(reference).is_dir():
-        return load_codec(Path(reference))
+        folder = Path(reference)
+        verify_files(folder, read_manifest(folder))
+        return load_codec(folder)
     place = Repository(repository)
     version = place.resolve(reference)
     place.verify(version)

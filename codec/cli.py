@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from codec.commands.coding import register_decode, register_encode
 from codec.commands.inspection import register_info, register_models, register_thin
+from codec.commands.options import SubParsers
 from codec.errors import CodecError
 
 _COMMAND_GROUP = "codecd.commands"
@@ -19,8 +20,8 @@ _EPILOG = """examples:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 for success, 1 for a failure, 2 for a wrong command line."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(arguments[0] if arguments else "").parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
     except (CodecError, OSError) as error:
@@ -32,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The command line; commands of other packages are loaded when `wanted`, or all of them for the help."""
     parser = argparse.ArgumentParser(
         prog="codecd",
         description="Neural speech codecs: encode, decode, serve, train.",
@@ -45,9 +47,22 @@ def _parser() -> argparse.ArgumentParser:
     register_info(commands)
     register_thin(commands)
     register_models(commands)
-    for command in sorted(entry_points(group=_COMMAND_GROUP), key=lambda point: point.name):
-        command.load()(commands)
+    if wanted not in commands.choices:
+        added = sorted(entry_points(group=_COMMAND_GROUP), key=lambda point: point.name)
+        for point in [point for point in added if point.name == wanted] or added:
+            _add(point, commands)
     return parser
+
+
+def _add(point: EntryPoint, commands: SubParsers) -> None:
+    # Whatever is wrong with one package, the commands of the others go on working.
+    try:
+        point.load()(commands)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        print(
+            f"codecd: the command {point.name} of {point.module} cannot be loaded ({reason})", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class QuantizerConfig(_Strict):
     @property
     def bits_per_code(self) -> int:
         """Bits that one packed code takes."""
-        return math.ceil(math.log2(self.codebook_size))
+        return (self.codebook_size - 1).bit_length()
 
 
 class CodecConfig(_Strict):
@@ -125,8 +125,27 @@ def parse_config(text: str, source: str) -> CodecConfig:
     """
     try:
         return CodecConfig.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{source} is not a codec config: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not YAML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{source} is not a codec config; correct {explain(error)}") from error
+
+
+def read_config(path: Path) -> CodecConfig:
+    """The config in a YAML file. Raises `ConfigError` as `parse_config` does, and `OSError`."""
+    try:
+        return parse_config(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text; give the path of a YAML file") from error
+
+
+def explain(error: ValidationError) -> str:
+    """What a validation found, in one line: the path of each key and what is wrong with it."""
+    found = (
+        (".".join(map(str, item["loc"])) or "the whole", item["msg"].removeprefix("Value error, "))
+        for item in error.errors(include_url=False)
+    )
+    return "; ".join(f"{place}: {problem}" for place, problem in found)
 
 
 def presets() -> dict[str, str]:
@@ -146,4 +165,4 @@ def load_config(name_or_path: str) -> CodecConfig:
     path = Path(name_or_path)
     if not path.is_file():
         raise ConfigError(f"{name_or_path!r} is no file and no preset; presets: {', '.join(sorted(shipped))}")
-    return parse_config(path.read_text(), str(path))
+    return read_config(path)

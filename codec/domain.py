@@ -28,7 +28,7 @@ class AnalysisState:
 
 @dataclass(frozen=True, slots=True)
 class InversionState:
-    """`past`: the windowed frames that still reach into the future, cut into hops: `[slot, frame, piece, hop]`."""
+    """`past`: the windowed frames that still reach into the future, in hops: `[slot, frame, piece, hop]`."""
 
     past: Tensor
 
@@ -55,7 +55,10 @@ class CausalSpectrum(nn.Module):
     def _cut(self, frames: Tensor) -> Tensor:
         """`[..., n_fft]` into `[..., piece, hop]`, zeros after the end."""
         missing = self.pieces * self.config.hop_samples - self.config.n_fft
-        return functional.pad(frames, (0, missing)).unflatten(-1, (self.pieces, self.config.hop_samples))
+        cut: Tensor = functional.pad(frames, (0, missing)).unflatten(
+            -1, (self.pieces, self.config.hop_samples)
+        )
+        return cut
 
     def fresh_analysis(self, slots: int) -> AnalysisState:
         """State of streams that have heard nothing: silence before the first sample."""

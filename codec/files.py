@@ -8,23 +8,29 @@ import torch
 from torch import Tensor
 
 from codec.atomic import replacing
-from codec.audio import AudioLimits, AudioReader, AudioWriter, Samples
+from codec.audio import AudioLimits, AudioReader, AudioWriter, FileFormat, Samples
 from codec.checkpoint import LoadedCodec
 from codec.container import CdcHeader, CdcReader, CdcWriter
-from codec.errors import ContainerError, TokenSpaceMismatchError
+from codec.errors import ContainerError, InvalidRequestError, TokenSpaceMismatchError
 from codec.model import PIECE_FRAMES, Codec
+from codec.tokens import Codes
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 """Told how many more samples have been dealt with."""
 
 UNLIMITED = AudioLimits(max_seconds=float(10**9))
 """For a person's own files, which are read block by block: only rates and channels are checked."""
 
+_FORMATS: dict[str, FileFormat] = {".wav": "wav", ".flac": "flac"}
 
-def encode_file(loaded: LoadedCodec, source: Path, target: Path, n_q: int, progress: Progress) -> None:
+
+def encode_file(
+    loaded: LoadedCodec, source: Path, target: Path, n_q: int, progress: Progress
+) -> tuple[str, ...]:
     """Encode an audio file to a `.cdc` file, which appears whole or not at all.
 
-    Raises what `AudioReader` raises, and `InvalidRequestError` for n_q.
+    Returns what was odd about the audio, as `AudioReader.notes`. Raises what `AudioReader` raises, and
+    `InvalidRequestError` for n_q.
     """
     codec = loaded.codec
     rate = codec.config.sample_rate
@@ -43,6 +49,7 @@ def encode_file(loaded: LoadedCodec, source: Path, target: Path, n_q: int, progr
         for codes in encode_blocks(codec, counted(), n_q):
             writer.append(codes.numpy().astype(np.uint16))
         writer.finish(n_samples)
+    return reader.notes
 
 
 def encode_blocks(codec: Codec, blocks: Iterator[Samples], n_q: int) -> Iterator[Tensor]:
@@ -70,23 +77,29 @@ def encode_blocks(codec: Codec, blocks: Iterator[Samples], n_q: int) -> Iterator
 def decode_file(loaded: LoadedCodec, source: Path, target: Path, progress: Progress) -> int:
     """Decode a `.cdc` file to WAV or FLAC, by the name of `target`; returns how many samples were clipped.
 
-    Raises `ContainerError` for a damaged file and `TokenSpaceMismatchError` for other codebooks.
+    Raises `ContainerError` for a damaged file, `TokenSpaceMismatchError` for other codebooks, and
+    `InvalidRequestError` for a target of another format.
     """
+    file_format = _FORMATS.get(target.suffix.lower())
+    if file_format is None:
+        raise InvalidRequestError(f"{target.name} must end in .wav or .flac, which names the format to write")
     with CdcReader(source) as reader:
         check_token_space(loaded, reader.header)
         n_samples = reader.n_samples
-        file_format = "flac" if target.suffix.lower() == ".flac" else "wav"
         with AudioWriter(target, loaded.codec.config.sample_rate, 1, file_format) as writer:
             for audio in decode_blocks(loaded.codec, (block.codes for block in reader)):
                 rest = audio.shape[1] if n_samples is None else n_samples - writer.n_samples
                 writer.write(audio[:, :rest])
                 progress(min(rest, audio.shape[1]))
             if n_samples is not None and writer.n_samples < n_samples:
-                raise ContainerError(f"the frames give {writer.n_samples} samples, the file promises {n_samples}")
+                raise ContainerError(
+                    f"the frames give {writer.n_samples} samples, the file promises {n_samples}; "
+                    "encode the audio again"
+                )
             return writer.n_clipped
 
 
-def decode_blocks(codec: Codec, blocks: Iterator[np.ndarray[tuple[int, int], np.dtype[np.uint16]]]) -> Iterator[Samples]:
+def decode_blocks(codec: Codec, blocks: Iterator[Codes]) -> Iterator[Samples]:
     """Audio `[1, sample]` of one recording that comes as codes `[n_q, frame]`, the delay already dropped."""
     state = codec.decoder_state(1)
     late = codec.config.delay_samples

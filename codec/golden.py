@@ -17,6 +17,9 @@ from codec.model import Codec
 FOLDER = "golden"
 INPUT_FILE = f"{FOLDER}/input.flac"
 CODES_FILE = f"{FOLDER}/codes.npy"
+MAX_SECONDS = 60
+"""Longest clip: every load encodes it."""
+
 TOLERANCE = 0.02
 """Share of codes that may differ: other processors round differently, and a near tie then falls otherwise."""
 
@@ -27,6 +30,21 @@ class Golden:
 
     audio: Tensor
     codes: Tensor
+
+
+def golden_signal(sample_rate: int) -> Tensor:
+    """Three seconds `[1, 1, sample]` that exercise a speech codec and belong to nobody: gliding voiced
+    syllables with a falling spectrum, hisses between them, and a pause.
+    """
+    time = np.arange(3 * sample_rate) / sample_rate
+    pitch = 130 * np.exp2(0.4 * np.sin(2 * np.pi * 0.7 * time))
+    phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
+    voice = sum((np.sin(k * phase) / k for k in range(1, 25)), start=np.zeros_like(time))
+    hiss = np.random.default_rng(0).standard_normal(len(time))
+    syllable = np.sin(2 * np.pi * 2 * time)
+    signal = 0.1 * voice * syllable.clip(0) + 0.03 * hiss * (-syllable).clip(0)
+    signal[int(2.5 * sample_rate) :] = 0
+    return torch.from_numpy(signal.astype(np.float32)).view(1, 1, -1)
 
 
 def write_golden(codec: Codec, audio: Tensor, folder: Path) -> Golden:
@@ -43,11 +61,15 @@ def write_golden(codec: Codec, audio: Tensor, folder: Path) -> Golden:
 def read_golden(folder: Path, sample_rate: int) -> Golden:
     """The golden vectors of a version. Raises `RepositoryError` if they cannot be read."""
     try:
-        codes = np.load(folder / CODES_FILE, allow_pickle=False)
+        with (folder / CODES_FILE).open("rb") as file:
+            codes = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise RepositoryError(f"{CODES_FILE} cannot be read: {error}; publish the version again") from error
     if codes.dtype != np.uint16 or codes.ndim != 2:
-        raise RepositoryError(f"{CODES_FILE} holds {codes.dtype} {codes.shape}, not u16 [codebook, frame]")
+        raise RepositoryError(
+            f"{CODES_FILE} holds {codes.dtype} {codes.shape}, not u16 [codebook, frame]; "
+            "publish the version again"
+        )
     return Golden(_read_input(folder, sample_rate), torch.from_numpy(codes.astype(np.int64)).unsqueeze(0))
 
 
@@ -64,6 +86,8 @@ def _read_input(folder: Path, sample_rate: int) -> Tensor:
         samples, rate = soundfile.read(folder / INPUT_FILE, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         raise RepositoryError(f"{INPUT_FILE} cannot be read: {error}; publish the version again") from error
-    if rate != sample_rate or samples.shape[1] != 1 or not 0 < len(samples) <= 60 * rate:
-        raise RepositoryError(f"{INPUT_FILE} must be mono, {sample_rate} Hz and at most 60 s")
+    if rate != sample_rate or samples.shape[1] != 1 or not 0 < len(samples) <= MAX_SECONDS * rate:
+        raise RepositoryError(
+            f"{INPUT_FILE} must be mono, {sample_rate} Hz and at most {MAX_SECONDS} s; publish such a clip"
+        )
     return torch.from_numpy(samples.T.copy()).unsqueeze(0)

@@ -74,6 +74,10 @@ class Codec(nn.Module):
         self.quantizer = ResidualQuantizer(config.quantizer)
         self.decoder = FrameNetwork(latent, 2 * bins * stack, config.network.decoder_blocks, config)
 
+    def reset_buffers(self) -> None:
+        """Compute what is not stored with the weights; needed after the module was made without memory."""
+        self.spectrum.reset_buffers()
+
     def encoder_state(self, slots: int) -> EncoderState:
         """Fresh state of `slots` encoder streams."""
         return EncoderState(self.spectrum.fresh_analysis(slots), self.encoder.fresh_state(slots))
@@ -106,7 +110,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def encode_step(self, audio: Tensor, state: EncoderState, n_q: int) -> tuple[Tensor, EncoderState]:
-        """Codes int64 `[batch, n_q, frame]` of the next samples `[batch, 1, frames * hop]`, and the new state.
+        """Codes int64 `[batch, n_q, frame]` of the next samples `[batch, 1, frames * hop]`, and the state.
 
         Raises `InvalidRequestError` if n_q is out of range or the samples are not whole frames.
         """
@@ -115,7 +119,8 @@ class Codec(nn.Module):
         if audio.shape[-1] == 0 or audio.shape[-1] % hop:
             raise InvalidRequestError(f"a step takes whole frames of {hop} samples, not {audio.shape[-1]}")
         extra = self._missing_rows(batch, audio.shape[-1] // hop)
-        latent, new_state = self.embed(_pad_rows(audio, extra), map_state(state, lambda t: _pad_rows(t, extra)))
+        padded_state = map_state(state, lambda t: _pad_rows(t, extra))
+        latent, new_state = self.embed(_pad_rows(audio, extra), padded_state)
         codes = self.quantizer.encode(latent, n_q)
         return codes[:batch], map_state(new_state, lambda t: t[:batch])
 
@@ -194,5 +199,5 @@ def _pad_rows(tensor: Tensor, extra: int) -> Tensor:
 
 
 def _silence_after(audio: Tensor, lengths: Sequence[int]) -> Tensor:
-    outside = torch.arange(audio.shape[-1], device=audio.device) >= torch.tensor(lengths, device=audio.device)[:, None]
-    return audio.masked_fill(outside.unsqueeze(1), 0.0)
+    ends = torch.tensor(lengths, device=audio.device)[:, None, None]
+    return audio.masked_fill(torch.arange(audio.shape[-1], device=audio.device) >= ends, 0.0)

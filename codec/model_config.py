@@ -6,7 +6,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from codec.config import CodecConfig, presets
+from codec.config import CodecConfig, explain, presets
 from codec.errors import ConfigError
 from codec.seanet_config import SeanetCodecConfig
 
@@ -22,8 +22,10 @@ def parse_model_config(text: str, source: str) -> ModelConfig:
     """
     try:
         return _ANY.validate_python(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{source} is not a codec config: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not YAML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{source} is not a codec config; correct {explain(error)}") from error
 
 
 def load_model_config(name_or_path: str) -> ModelConfig:

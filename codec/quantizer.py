@@ -97,6 +97,4 @@ class ResidualQuantizer(nn.Module):
             codes.append(torch.where(in_use[stage].view(-1, 1), index, ABSENT))
             residuals.append(residual.detach())
         straight_through = vectors + (total - vectors).detach()
-        return Quantized(
-            straight_through, torch.stack(codes, 1), torch.stack(residuals), commitment / stages
-        )
+        return Quantized(straight_through, torch.stack(codes, 1), torch.stack(residuals), commitment / stages)

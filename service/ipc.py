@@ -66,6 +66,9 @@ class Kind(IntEnum):
     """<- JSON of counters and gauges, about once a second (see `service.worker.stats`)."""
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message; fields that a kind does not use are zero."""
@@ -116,13 +119,14 @@ class MessageReader:
             length, kind, operation, n_q, session, sequence, queue_us, value, run_us = _HEADER.unpack_from(
                 buffer, start
             )
-            if length > MAX_PAYLOAD_BYTES or kind not in Kind:
+            known = _KINDS.get(kind)
+            if known is None or length > MAX_PAYLOAD_BYTES:
                 raise ProtocolError(f"kind {kind}, payload of {length} bytes")
             end = start + _HEADER.size + length
             if len(buffer) < end:
                 break
             payload = bytes(memoryview(buffer)[start + _HEADER.size : end])
             start = end
-            yield Message(Kind(kind), session, operation, n_q, sequence, value, queue_us, run_us, payload)
+            yield Message(known, session, operation, n_q, sequence, value, queue_us, run_us, payload)
         if start:
             del buffer[:start]

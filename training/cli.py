@@ -16,8 +16,8 @@ _TRAIN_EXAMPLES = """examples:
 """
 
 _PUBLISH_EXAMPLES = """examples:
-  codecd publish runs/a --name stream_16k --golden speech.wav
-  codecd publish runs/a --name stream_16k --golden speech.wav --channel canary
+  codecd publish runs/a --name stream_16k
+  codecd publish runs/a --name stream_16k --channel canary
 """
 
 
@@ -44,9 +44,11 @@ def register_publish(commands: SubParsers) -> None:
         epilog=_PUBLISH_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, or a checkpoint file")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, or a checkpoint")
     parser.add_argument("--name", required=True, help="model name in the repository")
-    parser.add_argument("--golden", type=Path, required=True, help="short audio clip whose codes prove a load")
+    parser.add_argument(
+        "--golden", type=Path, help="short clip whose codes prove a load (default: a synthetic one)"
+    )
     parser.add_argument("--channel", default="stable", help="channel to point to it (default stable)")
     parser.add_argument("--description", default="", help="one line for people")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights")
@@ -75,7 +77,12 @@ def _publish(arguments: Namespace) -> int:
 
     torch.set_num_threads(1)
     publication = Publication(
-        arguments.name, arguments.channel, arguments.golden, arguments.description, arguments.licence, arguments.card
+        name=arguments.name,
+        channel=arguments.channel,
+        golden=arguments.golden,
+        description=arguments.description,
+        licence=arguments.licence,
+        card=arguments.card,
     )
     print(publish_run(arguments.run_folder, repository_of(arguments), publication))
     return 0

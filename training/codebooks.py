@@ -24,6 +24,11 @@ class CodebookLearner:
         self.counts = quantizer.codebooks.new_zeros(quantizer.codebooks.shape[:2])
         self.sums = torch.zeros_like(quantizer.codebooks)
 
+    @property
+    def started(self) -> bool:
+        """Whether the codebooks have been set; before, every entry is zero."""
+        return bool(self.counts.any())
+
     @torch.no_grad()
     def start(self, vectors: Tensor, frames_per_step: int, generator: torch.Generator) -> None:
         """Set every codebook by k-means on what the ones before leave of `vectors` `[row, dimension]`."""
@@ -81,7 +86,9 @@ class CodebookLearner:
         self.sums.copy_(state["sums"])
 
 
-def kmeans(vectors: Tensor, clusters: int, iterations: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def kmeans(
+    vectors: Tensor, clusters: int, iterations: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Centroids `[cluster, dimension]` and counts of `vectors` `[row, dimension]` by Lloyd's algorithm.
 
     Starts at random rows (with repetition if there are too few); a cluster that nobody chose keeps its

@@ -33,7 +33,10 @@ class BrokenFile:
 
 
 class AudioFolder:
-    """Every audio file below a folder, at one rate, in memory (115 MB an hour at 16 kHz)."""
+    """Every audio file below a folder, at one rate, in memory (115 MB an hour at 16 kHz).
+
+    `broken` names the files that could not be used. Raises `InvalidAudioError` if there is none to use.
+    """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
@@ -50,7 +53,10 @@ class AudioFolder:
                 else:
                     self.clips.append(item)
         if not self.clips:
-            raise InvalidAudioError(f"none of the {len(paths)} files below {folder} could be read")
+            raise InvalidAudioError(
+                f"none of the {len(paths)} files below {folder} can be used; "
+                f"the first is {self.broken[0].path}: {self.broken[0].reason}"
+            )
         lengths = np.array([len(clip) for clip in self.clips], dtype=np.float64)
         self._chance = lengths / lengths.sum()
         self.seconds = float(lengths.sum()) / sample_rate
@@ -76,7 +82,7 @@ class AudioFolder:
 def _load(path: Path, sample_rate: int) -> NDArray[np.int16] | BrokenFile:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError) as error:
         return BrokenFile(path, str(error))
     mono = samples.mean(axis=1)
     if len(mono) < rate // 10:
@@ -85,4 +91,5 @@ def _load(path: Path, sample_rate: int) -> NDArray[np.int16] | BrokenFile:
         return BrokenFile(path, "holds NaN or infinity")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate)
-    return np.clip(np.round(mono * 32768), -32768, 32767).astype(np.int16)
+    scaled: NDArray[np.float32] = np.clip(np.round(mono * 32768), -32768, 32767)
+    return scaled.astype(np.int16)

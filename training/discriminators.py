@@ -43,7 +43,13 @@ class StftDiscriminator(nn.Module):
     def forward(self, audio: Tensor) -> Judgement:
         """Judge `[item, sample]`."""
         spectra = torch.stft(
-            audio, self.n_fft, self.n_fft // 4, window=self.window, normalized=True, center=False, return_complex=True
+            audio,
+            self.n_fft,
+            self.n_fft // 4,
+            window=self.window,
+            normalized=True,
+            center=False,
+            return_complex=True,
         )
         x = torch.view_as_real(spectra).permute(0, 3, 2, 1)
         features = []

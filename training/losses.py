@@ -17,7 +17,11 @@ COMPRESSION = 0.3
 
 
 class ReconstructionLoss(nn.Module):
-    """Time L1, multi-scale mel L1, and compressed complex spectrum L1 of `[item, sample]` pairs."""
+    """Time L1, multi-scale mel L1, compressed complex spectrum L1, and level of `[item, sample]` pairs.
+
+    `level` is in dB: the other terms are smallest for an output that is a little too quiet wherever the
+    waveform is uncertain, which at few codebooks adds up to several dB.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()
@@ -42,8 +46,12 @@ class ReconstructionLoss(nn.Module):
                 spectrum = sum(
                     (functional.l1_loss(a, b) for a, b in zip(ours, theirs, strict=True)), start=spectrum
                 )
-        time = functional.l1_loss(output, target)
-        return {"time": time, "mel": mel / len(MEL_SCALES), "spectrum": spectrum}
+        return {
+            "time": functional.l1_loss(output, target),
+            "mel": mel / len(MEL_SCALES),
+            "spectrum": spectrum,
+            "level": _level(target, output),
+        }
 
 
 def _compressed(spectra: Tensor, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,9 +61,17 @@ def _compressed(spectra: Tensor, magnitudes: Tensor) -> tuple[Tensor, Tensor]:
     return torch.view_as_real(spectra) * scale.unsqueeze(-1), magnitudes * scale
 
 
+def _level(target: Tensor, output: Tensor) -> Tensor:
+    """Mean difference in level of the items, in dB; items that are nearly silent weigh nothing."""
+    powers = [signal.square().mean(-1) + 1e-6 for signal in (target, output)]
+    return (10 * torch.log10(powers[1] / powers[0])).abs().mean()
+
+
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of the discriminators, mean over their logits (paper equation 9's counterpart)."""
-    terms = [functional.relu(1 - r).mean() + functional.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
+    """Hinge loss of the discriminators, mean over them (as in the paper): real above 1, coded below -1."""
+    terms = [
+        functional.relu(1 - r).mean() + functional.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import yaml
 
 from codec.audio import read_audio
 from codec.checkpoint import draft_manifest, write_files
 from codec.config import parse_config
+from codec.errors import ConfigError
+from codec.golden import golden_signal
 from codec.model import Codec
 from codec.repository import Repository
 from training.run import CHECKPOINT
@@ -21,11 +24,11 @@ RECIPE_FILE = "recipe.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What to publish a run as; `golden`: a clip whose codes prove that a load worked."""
+    """What to publish a run as; `golden`: a clip whose codes prove a load, None for a synthetic one."""
 
     name: str
     channel: str
-    golden: Path
+    golden: Path | None = None
     description: str = ""
     licence: str = ""
     card: Path | None = None
@@ -34,18 +37,30 @@ class Publication:
 def publish_run(run: Path, repository: Path, publication: Publication) -> str:
     """Publish the averaged weights of a run (its folder, or a checkpoint file); returns the version.
 
-    Raises `ConfigError` for what is no checkpoint, and what `Repository.publish` raises.
+    The recipe goes with it, without the place where the audio lay. Raises `ConfigError` for what is no
+    checkpoint or has no codebooks yet, and what `read_audio` and `Repository.publish` raise.
     """
     state = read_run(run / CHECKPOINT if run.is_dir() else run)
     codec = Codec(parse_config(state["config"], "the run's config"))
     codec.load_state_dict(state["codec"] | state["average"])
+    if not codec.quantizer.codebooks.any():
+        raise ConfigError(f"{run} has no codebooks yet; train beyond codebooks.start_step of its recipe")
     rate = codec.config.sample_rate
-    golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
+    if publication.golden is None:
+        golden = golden_signal(rate)
+    else:
+        golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
     draft = draft_manifest(codec, publication.name, publication.description, publication.licence)
     with tempfile.TemporaryDirectory(prefix="codecd-publish-") as folder:
         files = Path(folder)
         write_files(codec, golden, files)
-        (files / RECIPE_FILE).write_text(state["recipe"])
+        (files / RECIPE_FILE).write_text(_without_place(state["recipe"]))
         if publication.card:
             shutil.copyfile(publication.card, files / CARD_FILE)
         return Repository(repository).publish(publication.name, files, draft, publication.channel).version
+
+
+def _without_place(recipe: str) -> str:
+    tree = yaml.safe_load(recipe)
+    tree["data"]["train"] = None
+    return yaml.safe_dump(tree, sort_keys=False)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from codec.config import explain
 from codec.errors import ConfigError
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -14,7 +15,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(_Strict):
@@ -24,6 +25,13 @@ class DataConfig(_Strict):
     crop_seconds: Annotated[float, Field(gt=0)] = 2.0
     batch_items: PositiveInt = 8
     gain_db: tuple[float, float] = (-12.0, 6.0)
+
+    @field_validator("gain_db")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] > value[1]:
+            raise ValueError("the lower gain comes first")
+        return value
 
 
 class CodebookConfig(_Strict):
@@ -37,8 +45,8 @@ class CodebookConfig(_Strict):
     start_vectors: PositiveInt = 16384
     kmeans_iterations: PositiveInt = 10
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    revival_share: Annotated[float, Field(ge=0, lt=1)] = 0.03
-    n_q_choices: tuple[PositiveInt, ...] = (1, 2, 4, 8, 16, 32)
+    revival_share: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    n_q_choices: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32)
 
 
 class LossWeights(_Strict):
@@ -47,7 +55,8 @@ class LossWeights(_Strict):
     time: NotNegative = 20.0
     mel: NotNegative = 4.5
     spectrum: NotNegative = 4.0
-    commitment: NotNegative = 0.25
+    level: NotNegative = 0.1
+    commitment: NotNegative = 0.5
     adversarial: NotNegative = 0.1
     features: NotNegative = 1.0
 
@@ -58,7 +67,7 @@ class DiscriminatorConfig(_Strict):
     They listen to `items` of each batch: they cost more than the codec on a CPU.
     """
 
-    n_ffts: tuple[PositiveInt, ...] = (1024, 512, 256)
+    n_ffts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1024, 512, 256)
     filters: PositiveInt = 16
     start_step: Annotated[int, Field(ge=0)] = 0
     items: PositiveInt = 4
@@ -77,13 +86,18 @@ class OptimiserConfig(_Strict):
 
 
 class Recipe(_Strict):
-    """One training run of `model` (a preset name or the path of a config)."""
+    """One training run of `model` (a preset name or the path of a config).
+
+    From step `freeze_encoder_at` on, the encoder stays at its running average; codebooks and decoder go on.
+    That is the second stage of AudioDec, which spares half the work while discriminators are listening.
+    """
 
     model: str
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**16)] = 0
     steps: PositiveInt
     bfloat16: bool = False
     linear_start: bool = False
+    freeze_encoder_at: Annotated[int, Field(ge=0)] | None = None
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     checkpoint_every: PositiveInt = 500
     log_every: PositiveInt = 50
@@ -108,31 +122,39 @@ def shipped_recipes() -> dict[str, str]:
 def load_recipe(name_or_path: str, overrides: list[str]) -> Recipe:
     """A shipped recipe by name or a YAML file by path, with `dotted.key=value` overrides applied.
 
-    Raises `ConfigError` for a recipe that does not exist or does not validate.
+    Raises `ConfigError` for a recipe that does not exist or does not validate, naming the key.
     """
     recipes = shipped_recipes()
     if name_or_path in recipes:
         text = recipes[name_or_path]
     elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text()
+        text = Path(name_or_path).read_text(encoding="utf-8", errors="replace")
     else:
         raise ConfigError(f"{name_or_path!r} is no recipe and no file; recipes: {', '.join(sorted(recipes))}")
     try:
-        tree: dict[str, Any] = yaml.safe_load(text)
+        tree = yaml.safe_load(text)
+        if not isinstance(tree, dict):
+            raise ConfigError(
+                f"{name_or_path} is no recipe; a recipe is a YAML mapping, see training/recipes"
+            )
         for override in overrides:
             _apply(tree, override)
         return Recipe.model_validate(tree)
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"recipe {name_or_path}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {name_or_path} or an override of it is not YAML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(f"recipe {name_or_path} does not make sense; correct {explain(error)}") from error
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"override {override!r} is not of the form key=value, for example data.train=speech/")
+        raise ConfigError(f"override {override!r} is not key=value; write for example data.train=speech/")
     *parents, leaf = key.split(".")
     for parent in parents:
-        tree = tree.setdefault(parent, {})
+        if tree.get(parent) is None:
+            tree[parent] = {}
+        tree = tree[parent]
         if not isinstance(tree, dict):
-            raise ConfigError(f"override {override!r}: {parent} is a value, not a section")
+            raise ConfigError(f"override {override!r}: {parent} is a value, not a section; drop .{leaf}")
     tree[leaf] = yaml.safe_load(value)

@@ -1,7 +1,7 @@
 """A training run in a folder: start or resume, show progress, keep checkpoints, stop when asked.
 
-    codecd train stream_16k data.train=speech/ --out runs/a
-    tensorboard --logdir runs/a
+codecd train stream_16k data.train=speech/ --out runs/a
+tensorboard --logdir runs/a
 """
 
 import logging
@@ -17,11 +17,12 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from codec.config import load_config
+from codec.config import CodecConfig, load_config
 from codec.errors import ConfigError
 from codec.model import Codec
 from training.data import AudioFolder
 from training.listening import Listener
+from training.losses import MEL_SCALES
 from training.recipe import Recipe
 from training.run_state import resume_run, save_run
 from training.trainer import StepLog, Trainer
@@ -36,21 +37,25 @@ def train(recipe: Recipe, out: Path) -> Path:
     """Run `recipe` in the folder `out` until its last step; returns the checkpoint.
 
     A folder that holds a checkpoint is resumed. SIGTERM or Ctrl-C saves one and ends early.
-    Raises `ConfigError` for a recipe without data or a folder of another model, `TrainingError` when a
-    loss is not finite (the last checkpoint stays).
+    Raises `ConfigError` for a recipe without data, one that does not fit its model, or a folder of another
+    model; `InvalidAudioError` for a folder without audio; `TrainingError` when a loss is not finite (the
+    last checkpoint stays).
     """
     trainer = _trainer(recipe)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / CHECKPOINT
+    # What a crashed run had drawn beyond its last checkpoint is drawn again: viewers drop the first version.
+    purge_step: int | None = None
     if checkpoint.exists():
         resume_run(trainer, checkpoint)
+        purge_step = trainer.step + 1
         _log.info("resumed %s at step %d", checkpoint, trainer.step)
     else:
         trainer.start()
-        (out / "recipe.yaml").write_text(recipe.to_yaml())
-    with SummaryWriter(str(out)) as writer, _asked_to_stop() as asked:
+    (out / "recipe.yaml").write_text(recipe.to_yaml())
+    with SummaryWriter(str(out), purge_step=purge_step) as writer, _asked_to_stop() as asked:
         _loop(trainer, writer, asked, checkpoint)
-    save_run(trainer, checkpoint)
+        save_run(trainer, checkpoint)
     for broken in trainer.data.broken:
         _log.warning("was not used: %s (%s)", broken.path, broken.reason)
     return checkpoint
@@ -60,10 +65,32 @@ def _trainer(recipe: Recipe) -> Trainer:
     if recipe.data.train is None:
         raise ConfigError("no audio to train on; add data.train=FOLDER")
     config = load_config(recipe.model)
+    check_fit(recipe, config)
     data = AudioFolder(recipe.data.train, config.sample_rate)
     # The only use of the global generator: the initial weights.
     torch.manual_seed(recipe.seed)
     return Trainer(recipe, Codec(config), data)
+
+
+def check_fit(recipe: Recipe, config: CodecConfig) -> None:
+    """Raise `ConfigError`, naming the key, if the recipe cannot train such a model."""
+    most = max(recipe.codebooks.n_q_choices)
+    if most > config.quantizer.codebooks:
+        raise ConfigError(
+            f"codebooks.n_q_choices has {most}; the model has {config.quantizer.codebooks} codebooks"
+        )
+    windows = recipe.discriminator.n_ffts if recipe.discriminator else ()
+    needed = config.delay_samples + max(*windows, *(n_fft for n_fft, _ in MEL_SCALES))
+    if recipe.data.crop_seconds * config.sample_rate < needed:
+        raise ConfigError(
+            f"data.crop_seconds of {recipe.data.crop_seconds:g} is too short for the longest window of the "
+            f"losses; use at least {needed / config.sample_rate:g}"
+        )
+    if recipe.linear_start and config.network.width < config.quantizer.dimension:
+        raise ConfigError(
+            f"linear_start needs a network at least as wide as the latent: width {config.network.width}, "
+            f"dimension {config.quantizer.dimension}; change the model config or set linear_start=false"
+        )
 
 
 def _loop(trainer: Trainer, writer: SummaryWriter, asked: "StopRequest", checkpoint: Path) -> None:

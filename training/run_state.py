@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from codec.atomic import replacing
 from codec.errors import ConfigError
@@ -34,18 +35,24 @@ def save_run(trainer: Trainer, path: Path) -> None:
 def read_run(path: Path) -> dict[str, Any]:
     """A checkpoint's content; nothing in it is executed.
 
-    Raises `ConfigError` if the file is not such a checkpoint.
+    Raises `ConfigError` if the file is not such a checkpoint, or cut short, and `OSError` if it cannot be
+    opened.
     """
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    with path.open("rb") as file:
+        # On foreign bytes the library fails in many ways, and advises to trust the file.
+        try:
+            state: object = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise ConfigError(f"{path} is damaged or no training checkpoint; name a run's last.pt") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ConfigError(f"{path} is no training checkpoint of format {FORMAT}")
+        raise ConfigError(f"{path} is no training checkpoint of format {FORMAT}; name a run's last.pt")
     return state
 
 
 def resume_run(trainer: Trainer, path: Path) -> None:
     """Put `trainer` where the run was.
 
-    A discriminator that the checkpoint does not know (the recipe gained one) starts fresh.
+    A discriminator that the checkpoint does not hold in this size (the recipe changed it) starts fresh.
     Raises `ConfigError` if the checkpoint is of another model.
     """
     state = read_run(path)
@@ -56,7 +63,11 @@ def resume_run(trainer: Trainer, path: Path) -> None:
         trainer.average[name].copy_(tensor)
     trainer.optimiser.load_state_dict(state["optimiser"])
     trainer.codebooks.load_state_dict(state["codebooks"])
-    if trainer.judge and trainer.judge_optimiser and "judge" in state:
+    if trainer.judge and trainer.judge_optimiser and _same_layout(trainer.judge, state.get("judge", {})):
         trainer.judge.load_state_dict(state["judge"])
         trainer.judge_optimiser.load_state_dict(state["judge_optimiser"])
     trainer.step = state["step"]
+
+
+def _same_layout(module: nn.Module, state: dict[str, Tensor]) -> bool:
+    return {n: t.shape for n, t in module.state_dict().items()} == {n: t.shape for n, t in state.items()}

@@ -25,7 +25,7 @@ class Magnitudes(nn.Module):
 
 
 class LogMel(nn.Module):
-    """Base-10 logarithm of mel bands (Slaney) of magnitudes `[item, bin, time]`."""
+    """Base-10 logarithm of mel bands (HTK scale) of magnitudes `[item, bin, time]`."""
 
     bank: Tensor
 

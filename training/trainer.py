@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from codec.errors import CodecError
 from codec.model import Codec
 from codec.quantizer import Quantized
 from training.codebooks import CodebookLearner
@@ -21,7 +22,7 @@ from training.losses import ReconstructionLoss, adversarial_loss, discriminator_
 from training.recipe import Recipe
 
 
-class TrainingError(Exception):
+class TrainingError(CodecError):
     """The run cannot go on; the last good checkpoint stays."""
 
 
@@ -73,11 +74,13 @@ class Trainer:
     def advance(self) -> StepLog:
         """One step: forward, discriminator phase, generator phase, codebooks, average.
 
-        Raises `TrainingError` if a loss is not finite, before any weight has changed.
+        Raises `TrainingError` if a loss or a gradient is not finite, before it reaches a weight.
         """
         log = StepLog()
-        if self.step == self.recipe.codebooks.start_step:
+        if self._quantizing() and not self.codebooks.started:
             self._start_codebooks()
+        if self.step == self.recipe.freeze_encoder_at:
+            self._adopt_average()
         self._schedule()
         forward = self._forward()
         if self._judging():
@@ -94,13 +97,13 @@ class Trainer:
 
     def _forward(self) -> Pass:
         target = self._batch(self.step)
-        state = self.codec.encoder_state(len(target))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            latent, _ = self.codec.embed(target, state)
         quantized = None
-        if self.step >= self.recipe.codebooks.start_step:
-            quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
-            latent = quantized.vectors
+        with torch.set_grad_enabled(not self._encoder_frozen()):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+                latent, _ = self.codec.embed(target, self.codec.encoder_state(len(target)))
+            if self._quantizing():
+                quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
+                latent = quantized.vectors
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
             output, _ = self.codec.synthesise(latent, self.codec.decoder_state(len(target)))
         delay = self.codec.config.delay_samples
@@ -113,8 +116,7 @@ class Trainer:
             real = self.judge(forward.target[:items])
             fake = self.judge(forward.output[:items].detach())
             loss = discriminator_loss(_logits(real), _logits(fake))
-        self._finite("discriminator", loss)
-        self._update(self.judge, self.judge_optimiser, loss)
+        self._update("discriminator", self.judge, self.judge_optimiser, loss)
         log.terms["discriminator"] = float(loss.detach())
 
     def _generator_phase(self, forward: Pass, log: StepLog) -> None:
@@ -132,15 +134,16 @@ class Trainer:
                 terms["features"] = feature_loss([j.features for j in real], [j.features for j in fake])
         weights = self.recipe.losses.model_dump()
         loss = torch.stack([term.float() * weights[name] for name, term in terms.items()]).sum()
-        self._finite("generator", loss)
-        self._update(self.codec, self.optimiser, loss)
+        self._update("generator", self.codec, self.optimiser, loss)
         log.terms |= {name: float(term.detach()) for name, term in terms.items()}
         log.terms["generator"] = float(loss.detach())
 
-    def _update(self, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    def _update(self, name: str, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        self._finite(f"{name} loss", loss)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm)
+        loss.backward()
+        norm = clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm)
+        self._finite(f"norm of the {name}'s gradient", norm)
         optimiser.step()
 
     def _start_codebooks(self) -> None:
@@ -165,9 +168,21 @@ class Trainer:
             for group in self.judge_optimiser.param_groups:
                 group["lr"] = self.recipe.discriminator.learning_rate * share
 
+    def _quantizing(self) -> bool:
+        return self.step >= self.recipe.codebooks.start_step
+
     def _judging(self) -> bool:
         plan = self.recipe.discriminator
         return plan is not None and self.step >= plan.start_step
+
+    @torch.no_grad()
+    def _adopt_average(self) -> None:
+        for name, parameter in self.codec.named_parameters():
+            parameter.copy_(self.average[name])
+
+    def _encoder_frozen(self) -> bool:
+        start = self.recipe.freeze_encoder_at
+        return start is not None and self.step >= start
 
     def _batch(self, step: int) -> Tensor:
         # Steps before 0 are batches for the linear and the k-means start; a generator takes no negative seed.
@@ -182,9 +197,13 @@ class Trainer:
         salt = sum(purpose.encode()) << 48
         return torch.Generator().manual_seed(salt + (self.recipe.seed << 40) + self.step)
 
-    def _finite(self, name: str, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
-            raise TrainingError(f"the {name} loss is {float(loss.detach())} at step {self.step}; lower the learning rate")
+    def _finite(self, name: str, value: Tensor) -> None:
+        if not torch.isfinite(value):
+            found = float(value.detach())
+            raise TrainingError(
+                f"the {name} is {found} at step {self.step}; the last checkpoint is sound, "
+                "go on from it with a lower optimiser.learning_rate"
+            )
 
 
 def _adam(module: nn.Module, recipe: Recipe, rate: float) -> torch.optim.Optimizer:

@@ -9,7 +9,7 @@ from codec.audio.pcm import PcmFormat, count_clipped, parse_pcm
 from codec.audio.reader import AudioReader, AudioSource, read_audio
 from codec.audio.signal import STREAMED, TRUNCATED, Audio, AudioLimits, Samples
 from codec.audio.wav import parse_wav
-from codec.audio.writer import AudioFormat, AudioWriter, encode_audio
+from codec.audio.writer import AudioFormat, AudioWriter, FileFormat, encode_audio
 
 __all__ = [
     "STREAMED",
@@ -21,6 +21,7 @@ __all__ = [
     "AudioSource",
     "AudioWriter",
     "Converter",
+    "FileFormat",
     "PcmFormat",
     "Samples",
     "count_clipped",

@@ -42,6 +42,8 @@ def encode_audio(samples: Samples, sample_rate: int, audio_format: AudioFormat) 
     if audio_format == "wav":
         return _wav_header(pcm.shape[0], sample_rate, pcm.shape[1]) + pcm.astype("<i2").tobytes()
     if audio_format == "flac":
+        if not pcm.size:
+            raise InvalidAudioError("a FLAC file cannot hold zero samples; ask for wav")
         out = io.BytesIO()
         soundfile.write(out, pcm, sample_rate, format="FLAC", subtype="PCM_16")
         return out.getvalue()

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from fractions import Fraction
 from pathlib import Path
 
+from codec.audio import TRUNCATED
 from codec.commands.batch import Pair, Progress, pair_up, work_through
 from codec.commands.options import (
     DEFAULT_MODEL,
@@ -59,37 +60,53 @@ def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> Arg
 
 
 def _encode(arguments: Namespace) -> int:
+    # Imported here, as in the other commands: torch takes seconds, and `codecd info` needs none of it.
+    import torch
+
     from codec.checkpoint import open_codec
     from codec.files import encode_file
     from codec.tokens import n_q_for_bitrate
 
+    # One thread gives the same codes whatever the machine and the piece; see `codec.model.MIN_ROWS`.
+    torch.set_num_threads(1)
     pairs = pair_up(arguments.input, arguments.output, _AUDIO_SUFFIXES, ".cdc", arguments.force)
     loaded = open_codec(arguments.model or DEFAULT_MODEL, repository_of(arguments))
-    n_q = arguments.n_q if arguments.n_q is not None else DEFAULT_N_Q
+    codebooks = loaded.codec.config.quantizer.codebooks
+    n_q = min(DEFAULT_N_Q, codebooks) if arguments.n_q is None else arguments.n_q
     if arguments.bitrate is not None:
-        codebooks = loaded.codec.config.quantizer.codebooks
         n_q = n_q_for_bitrate(Fraction(arguments.bitrate), loaded.token_format, codebooks)
     loaded.codec.check_n_q(n_q)
+    rate = loaded.codec.config.sample_rate
 
     def work(pair: Pair, progress: Progress) -> None:
-        encode_file(loaded, pair.source, pair.target, n_q, progress)
+        notes = encode_file(loaded, pair.source, pair.target, n_q, lambda samples: progress(samples / rate))
+        if TRUNCATED in notes:
+            print(f"codecd: {pair.source}: ends too early, what is there was encoded", file=sys.stderr)
 
-    return work_through(pairs, "encoding", loaded.codec.config.sample_rate, work)
+    return work_through(pairs, "encoding", work)
 
 
 def _decode(arguments: Namespace) -> int:
-    from codec.checkpoint import open_codec
+    import torch
+
+    from codec.checkpoint import LoadedCodec, open_codec
     from codec.files import decode_file
 
+    torch.set_num_threads(1)
     pairs = pair_up(arguments.input, arguments.output, (".cdc",), ".wav", arguments.force)
-    loaded = open_codec(arguments.model or _maker_of(pairs[0].source), repository_of(arguments))
+    opened: dict[str, LoadedCodec] = {}
 
     def work(pair: Pair, progress: Progress) -> None:
-        clipped = decode_file(loaded, pair.source, pair.target, progress)
+        reference = arguments.model or _maker_of(pair.source)
+        if reference not in opened:
+            opened[reference] = open_codec(reference, repository_of(arguments))
+        loaded = opened[reference]
+        rate = loaded.codec.config.sample_rate
+        clipped = decode_file(loaded, pair.source, pair.target, lambda samples: progress(samples / rate))
         if clipped:
             print(f"codecd: {pair.target}: {clipped} samples were clipped at full scale", file=sys.stderr)
 
-    return work_through(pairs, "decoding", loaded.codec.config.sample_rate, work)
+    return work_through(pairs, "decoding", work)
 
 
 def _maker_of(source: Path) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,37 @@ from codec.commands.options import (
     repository_of,
 )
 from codec.container import CdcReader, describe, thin_cdc
+from codec.errors import InvalidRequestError
 from codec.repository import Repository
+
+_INFO_EXAMPLES = """examples:
+  codecd info speech.cdc
+  codecd info speech.cdc --json --codes
+"""
+_THIN_EXAMPLES = """example:
+  codecd thin speech.cdc small.cdc --n-q 2
+"""
+_MODELS_EXAMPLES = """examples:
+  codecd models
+  codecd models --repository /srv/models --json
+"""
 
 
 def register_info(commands: SubParsers) -> None:
     """Add `codecd info`."""
-    parser = commands.add_parser("info", help="what is in a .cdc file, damaged ones too")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--codes", action="store_true", help="with --json: the codes too, [codebook][frame] a block")
+    parser = _parser(commands, "info", "what is in a .cdc file, damaged ones too", _INFO_EXAMPLES)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print JSON; its `damage` says what is lost")
+    parser.add_argument(
+        "--codes", action="store_true", help="with --json: the codes too, [codebook][frame] in each block"
+    )
     parser.set_defaults(run=_info)
 
 
 def register_thin(commands: SubParsers) -> None:
     """Add `codecd thin`."""
-    parser = commands.add_parser(
-        "thin",
-        help="keep the first codebooks only: a lower bitrate without re-encoding",
-        epilog="example:\n  codecd thin speech.cdc small.cdc --n-q 2",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "keep the first codebooks only: a lower bitrate without re-encoding"
+    parser = _parser(commands, "thin", summary, _THIN_EXAMPLES)
     parser.add_argument("input", type=Path, metavar="IN")
     parser.add_argument("output", type=Path, metavar="OUT")
     parser.add_argument("--n-q", type=int, required=True, metavar="N", help="codebooks to keep")
@@ -44,18 +55,31 @@ def register_thin(commands: SubParsers) -> None:
 
 def register_models(commands: SubParsers) -> None:
     """Add `codecd models`."""
-    parser = commands.add_parser("models", help="models, versions and channels of a repository")
+    parser = _parser(commands, "models", "models, versions and channels of a repository", _MODELS_EXAMPLES)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_repository(parser)
     parser.set_defaults(run=_models)
 
 
+def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def _info(arguments: Namespace) -> int:
+    if arguments.codes and not arguments.json:
+        raise InvalidRequestError("--codes prints JSON; add --json")
     facts = describe(arguments.file)
     if arguments.json:
         if arguments.codes:
             with CdcReader(arguments.file, tolerant=True) as reader:
-                for block, codes in zip(facts["blocks"], reader, strict=True):
+                # A file that is being written may have grown since: the facts say how far to look.
+                for block, codes in zip(facts["blocks"], reader, strict=False):
                     block["codes"] = codes.codes.tolist()
         print(json.dumps(facts, indent=None if arguments.codes else 2))
         return 0
@@ -65,20 +89,23 @@ def _info(arguments: Namespace) -> int:
 
 
 def _summary(facts: dict[str, Any]) -> list[str]:
-    duration = "unknown" if facts["duration_s"] is None else f"{facts['duration_s']:.2f} s"
+    length = "unknown length"
+    if facts["n_samples"] is not None:
+        length = f"{facts['duration_s']:.2f} s, {facts['n_samples']} samples"
     measured = facts["measured"]
     rate = "" if measured["bitrate_bps"] is None else f", {measured['bitrate_bps']:.0f} bit/s on disk"
     lines = [
         f"model        {facts['model']} {facts['version']}",
         f"token space  {facts['token_space']}",
-        f"audio        {duration}, {facts['n_samples']} samples at {facts['sample_rate']} Hz",
-        f"codes        {facts['codebooks']} codebooks of {facts['codebook_size']}, {facts['n_frames']} frames",
+        f"audio        {length} at {facts['sample_rate']} Hz",
+        f"codes        {facts['codebooks']} codebooks of {facts['codebook_size']}, "
+        f"{facts['n_frames']} frames",
         f"bitrate      {facts['bitrate_bps']:.0f} bit/s nominal{rate}",
         f"file         {measured['file_bytes']} bytes in {len(facts['blocks'])} blocks",
     ]
     damage = facts["damage"]
-    lines.append("state        " + ("intact" if damage["intact"] else "; ".join(damage["problems"]) or "unfinished"))
-    return lines
+    state = "intact" if damage["intact"] else "; ".join(damage["problems"]) or "unfinished"
+    return [*lines, f"state        {state}"]
 
 
 def _thin(arguments: Namespace) -> int:

@@ -4,14 +4,12 @@ import argparse
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from codec.errors import InvalidRequestError
 
-if TYPE_CHECKING:
-    SubParsers = argparse._SubParsersAction[ArgumentParser]
-else:
-    SubParsers = object
+SubParsers: TypeAlias = "argparse._SubParsersAction[ArgumentParser]"
+"""What the commands are added to; argparse has no public name for it."""
 
 DEFAULT_MODEL = "stream_16k"
 DEFAULT_N_Q = 8

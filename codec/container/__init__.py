@@ -5,7 +5,7 @@ unsigned, `f32` is IEEE 754, strings are printable ASCII without a terminator. C
 CRC-16 is CRC-16/IBM-3740 (polynomial 0x1021, start 0xFFFF, not reflected). bits = bits per code, the least
 that holds codebook size - 1.
 
-Header, 32 bytes + strings + scales, at byte 0:
+Header, 28 bytes + names + scales + 4 bytes, at byte 0:
 
     offset  size  field
     0       4     magic: CD 43 44 43

@@ -64,9 +64,9 @@ def index_bytes(tail: memoryview) -> int:
     if len(tail) != INDEX_TAIL_BYTES or bytes(tail[-len(END_MAGIC) :]) != END_MAGIC:
         return 0
     n_blocks: int = FOOTER_FIELDS.unpack_from(tail)[1]
-    return (
-        len(INDEX_MARKER) + ENTRY_FIELDS.size * n_blocks + INDEX_TAIL_BYTES if n_blocks <= MAX_BLOCKS else 0
-    )
+    if n_blocks > MAX_BLOCKS:
+        return 0
+    return len(INDEX_MARKER) + ENTRY_FIELDS.size * n_blocks + INDEX_TAIL_BYTES
 
 
 def parse_index(data: memoryview) -> Index:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from codec.config import QuantizerConfig
+from codec.config import QuantizerConfig, explain
 from codec.errors import ForeignModelError
 from codec.seanet_config import (
     SeanetCodecConfig,
@@ -232,5 +232,9 @@ def read_funcodec_config(path: Path) -> SeanetCodecConfig:
     """
     try:
         return FuncodecConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).codec()
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise ForeignModelError(f"{path} does not describe a model that can be imported: {error}") from error
+    except ValidationError as error:
+        raise ForeignModelError(
+            f"{path} does not describe a model that can be imported: {explain(error)}"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ForeignModelError(f"{path} cannot be read as FunCodec's config.yaml: {error}") from error

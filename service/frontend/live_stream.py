@@ -12,6 +12,7 @@ from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
 _NOTHING_CONSUMED = 0xFFFF_FFFF
+_MAX_FLUSHES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class LiveStream:
     def __init__(self, operation: Operation, info: ModelInfo, n_q: int, limits: StreamLimits) -> None:
         self.info = info
         self.n_q = n_q
-        self.input_frames_or_samples = 0
-        self.output_frames_or_samples = 0
+        self.items_in = 0
+        self.items_out = 0
         self._operation = operation
         self._limits = limits
         self._window_items = limits.window_seconds * self._items_per_second()
@@ -91,20 +92,18 @@ class LiveStream:
         """Send input of so many samples or frames, and wait while the window is full."""
         self.heard()
         self.n_q = n_q
-        self.input_frames_or_samples += items
+        self.items_in += items
         self._outstanding.append((self._sequence, items))
         self._outstanding_items += items
         self._send(Message(Kind.DATA, self._session, 0, n_q, self._sequence, payload=payload))
-        self._sequence = (self._sequence + 1) % _NOTHING_CONSUMED
-        while self._outstanding_items > self._window_items:
-            self._room = asyncio.get_running_loop().create_future()
-            await self._room
-            self.heard()
+        self._sequence += 1
+        await self._wait_for_room()
 
-    def flush(self, flush_id: int) -> None:
-        """End the segment; `Flushed(flush_id)` comes after its output."""
+    async def flush(self, flush_id: int) -> None:
+        """End the segment; `Flushed(flush_id)` comes after its output. Waits while many are under way."""
         self.heard()
         self._flush(flush_id)
+        await self._wait_for_room()
 
     def finish(self) -> None:
         """No more input: `events` ends after the rest of the output."""
@@ -157,25 +156,32 @@ class LiveStream:
                 if (flush_id := self._flush_ids.popleft()) is None:
                     return
                 yield Flushed(flush_id)
+                self._make_room()
             else:
                 raise _error_of(event)
 
     def _data(self, message: Message) -> Data:
         item_bytes = 2 * message.n_q if self._operation is Operation.ENCODE else 4 * self.info.channels
-        self.output_frames_or_samples += len(message.payload) // item_bytes
+        self.items_out += len(message.payload) // item_bytes
         return Data(message.value, message.n_q, bytes(message.payload))
 
     def _settle(self, sequence: int) -> None:
         """Free the window of everything up to an input that was consumed."""
         if sequence == _NOTHING_CONSUMED:
             return
-        while self._outstanding:
-            number, items = self._outstanding.popleft()
-            self._outstanding_items -= items
-            if number == sequence:
-                break
+        while self._outstanding and self._outstanding[0][0] <= sequence:
+            self._outstanding_items -= self._outstanding.popleft()[1]
+        self._make_room()
+
+    def _make_room(self) -> None:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
+
+    async def _wait_for_room(self) -> None:
+        while self._outstanding_items > self._window_items or len(self._flush_ids) > _MAX_FLUSHES:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+            self.heard()
 
     def _flush(self, flush_id: int | None) -> None:
         self._flush_ids.append(flush_id)

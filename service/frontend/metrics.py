@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.registry import Collector
 
 from service.frontend.call import Call
@@ -26,6 +26,9 @@ class Metrics:
     """What the front end counts. `collectors` add what workers and models tell when Prometheus asks."""
 
     def __init__(self, *collectors: Collector) -> None:
+        # Creation times double the series and nothing here asks for them.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.in_flight = 0
         registry = CollectorRegistry()
         self.registry = registry
         self._requests = Counter(
@@ -56,12 +59,14 @@ class Metrics:
 
     def request_began(self, operation: str) -> None:
         """A request came in."""
+        self.in_flight += 1
         self._of_operation(operation).inc()
 
     def request_ended(
         self, operation: str, condition: Condition | None, call: Call, audio_seconds: float
     ) -> None:
         """A request was answered; `condition` None = well."""
+        self.in_flight -= 1
         self._of_operation(operation).dec()
         size = "bulk" if audio_seconds > _BULK_SECONDS else "oneshot"
         requests, duration, queue, audio = self._of_request(operation, size, code_of(condition))

@@ -59,7 +59,7 @@ class Router:
         wanted = table.workers()
         for worker_id, before in known.items():
             if worker_id not in wanted or wanted[worker_id].socket != before.socket:
-                self._forget(worker_id)
+                self._forget(worker_id, expected=before.draining or table.draining)
         for route in wanted.values():
             if route.id not in self._links and route.id not in self._connecting:
                 self._connect(route)
@@ -71,7 +71,7 @@ class Router:
     def close(self) -> None:
         """Drop every connection."""
         for worker_id in list(self.table.workers()):
-            self._forget(worker_id)
+            self._forget(worker_id, expected=True)
         self.table = RoutingTable()
         self._settle()
 
@@ -127,48 +127,63 @@ class Router:
 
     def link_ready(self, link: WorkerLink) -> None:
         """Part of `LinkOwner`."""
+        if self._connecting.pop(link.worker_id, None) is None:
+            link.close()  # the table has forgotten the worker while it was being connected to
+            return
         self._links[link.worker_id] = link
-        logger.info("worker %s serves %s", link.worker_id, link.info)
+        if link.info is not None:
+            serves = {"model": link.info.model, "version": link.info.version}
+            logger.info("a worker is there", extra={"worker": link.worker_id, **serves})
         self._settle()
 
     def link_lost(self, link: WorkerLink) -> None:
         """Part of `LinkOwner`: connect again as long as the table says that the worker is there."""
-        if self._links.get(link.worker_id) is link:
-            del self._links[link.worker_id]
-        route = self.table.workers().get(link.worker_id)
-        if route is not None and link.worker_id not in self._reported_idle:
-            self.workers_lost += 1
-            logger.warning("worker %s has gone", link.worker_id)
-            self._connect(route)
+        worker_id = link.worker_id
+        was_serving = self._links.get(worker_id) is link
+        if was_serving:
+            del self._links[worker_id]
+        elif self._connecting.pop(worker_id, None) is None:
+            return
+        route = self.table.workers().get(worker_id)
+        if route is not None and worker_id not in self._reported_idle:
+            if was_serving:
+                self._count_loss(worker_id)
+            self._connect(route, after_seconds=_RETRY_SECONDS)
         self._settle()
 
     def link_idle(self, link: WorkerLink) -> None:
         """Part of `LinkOwner`."""
         self._report_idle()
 
-    def _connect(self, route: WorkerRoute) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect_until_there(route))
+    def _connect(self, route: WorkerRoute, after_seconds: float = 0.0) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect_until_there(route, after_seconds))
         self._connecting[route.id] = task
 
-    async def _connect_until_there(self, route: WorkerRoute) -> None:
+    async def _connect_until_there(self, route: WorkerRoute, after_seconds: float) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(after_seconds)
         while True:
             try:
                 await loop.create_unix_connection(
                     lambda: WorkerLink(route.id, self, self._max_jobs), route.socket
                 )
-                break
+                return
             except OSError as error:
                 logger.debug("worker %s does not listen yet: %s", route.id, error)
             await asyncio.sleep(_RETRY_SECONDS)
-        del self._connecting[route.id]
 
-    def _forget(self, worker_id: str) -> None:
+    def _forget(self, worker_id: str, *, expected: bool) -> None:
         self._reported_idle.discard(worker_id)
         if (task := self._connecting.pop(worker_id, None)) is not None:
             task.cancel()
         if (link := self._links.pop(worker_id, None)) is not None:
             link.close()
+            if not expected:
+                self._count_loss(worker_id)
+
+    def _count_loss(self, worker_id: str) -> None:
+        self.workers_lost += 1
+        logger.warning("a worker has gone", extra={"worker": worker_id})
 
     def _report_idle(self) -> None:
         """Tell which draining workers have nothing to do, once their successors are there."""

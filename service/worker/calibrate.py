@@ -12,27 +12,27 @@ _SHAPES = ((1, 4), (4, 4), (1, 25), (1, 100))
 _REPEATS = 3
 
 
-def calibrate(engine: Engine, geometry: Geometry) -> dict[Operation, CostModel]:
-    """A cost model per operation, from steps of the first rows of the engine.
+def calibrate(engine: Engine, geometry: Geometry, rows: int) -> dict[Operation, CostModel]:
+    """A cost model per operation, from steps of up to four of the engine's `rows` rows.
 
     The shapes are those of live messages and of one-shot requests. The best of three runs counts, for
     what else the machine did meanwhile is not a property of the model.
     """
+    levels = sorted({max(1, geometry.codebooks // 4), geometry.codebooks})
+    shapes = [(min(width, rows), frames, n_q) for width, frames in _SHAPES for n_q in levels]
     costs = {}
     for operation in Operation:
-        _step_seconds(engine, geometry, operation, (1, 4, 1))
-        timings = [
-            Timing(rows, frames, n_q, min(_step_seconds(engine, geometry, operation, (rows, frames, n_q))
-                                          for _ in range(_REPEATS)))
-            for rows, frames in _SHAPES
-            for n_q in sorted({max(1, geometry.codebooks // 4), geometry.codebooks})
-        ]  # fmt: skip
+        _step_seconds(engine, geometry, operation, shapes[0])
+        timings = []
+        for shape in shapes:
+            seconds = min(_step_seconds(engine, geometry, operation, shape) for _ in range(_REPEATS))
+            timings.append(Timing(*shape, seconds))
         costs[operation] = CostModel.fit(timings)
     return costs
 
 
 def real_time_factor(costs: dict[Operation, CostModel], geometry: Geometry) -> float:
-    """How many times faster than real time one row is encoded and decoded with all codebooks, in chunks of 80 ms."""
+    """How many times faster than real time one row is encoded and decoded, 80 ms a step, all codebooks."""
     frames = max(1, round(0.08 / geometry.frame_seconds))
     needed = sum(cost.seconds(1, frames, geometry.codebooks) for cost in costs.values())
     return frames * geometry.frame_seconds / needed

@@ -20,11 +20,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """`target_seconds`: predicted run time that a step of more than one frame stays within, which is
-    how long a live message may have to wait behind other work; `max_rows`, `max_frames`: bounds on memory.
+    """`target_seconds`: predicted run time that a step of more than one frame stays within while there
+    are live streams, which is how long a live message may have to wait behind other work.
+    `relaxed_seconds`: the same while there are none, for longer steps waste less on what every step
+    costs. `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
+    relaxed_seconds: float = 0.040
     max_rows: int = 64
     max_frames: int = 500
 
@@ -36,23 +39,24 @@ class Policy:
         self._costs = costs
         self._limits = limits
 
-    def chunk(self, session: Session) -> int:
+    def chunk(self, session: Session, target_seconds: float) -> int:
         """Frames for the next step of a session: all that is ready, or even parts of it within the target."""
         segment = session.segments[0]
         ready = segment.ready_frames
         cost = self._costs[session.operation]
-        most = min(self._limits.max_frames, cost.frames_within(self._limits.target_seconds, segment.n_q))
+        most = min(self._limits.max_frames, cost.frames_within(target_seconds, segment.n_q))
         parts = -(-ready // most)
         return -(-ready // parts)
 
-    def batch(self, head: Session, others: Iterable[Session]) -> Batch:
+    def batch(self, head: Session, others: Iterable[Session], *, live: bool) -> Batch:
         """`head` with those that have the same chunk and gain from running together.
 
-        A companion must not make the step longer than the target, nor cost more than it would alone:
-        with a model that is bound by arithmetic, long chunks then run row by row, and short live
-        chunks, whose fixed cost weighs more, together.
+        `live`: streams are open. A companion must not make the step longer than the target, nor cost
+        more than it would alone: with a model that is bound by arithmetic, long chunks then run row by
+        row, and short live chunks, whose fixed cost weighs more, together.
         """
-        frames = self.chunk(head)
+        target_seconds = self._limits.target_seconds if live else self._limits.relaxed_seconds
+        frames = self.chunk(head, target_seconds)
         cost = self._costs[head.operation]
         sessions = [head]
         n_q = head.segments[0].n_q
@@ -60,12 +64,16 @@ class Policy:
         for other in others:
             if len(sessions) == self._limits.max_rows:
                 break
-            if other is head or other.operation != head.operation or self.chunk(other) != frames:
+            if (
+                other is head
+                or other.operation != head.operation
+                or self.chunk(other, target_seconds) != frames
+            ):
                 continue
             other_n_q = other.segments[0].n_q
             joint_n_q = max(n_q, other_n_q)
             joint = cost.seconds(len(sessions) + 1, frames, joint_n_q)
-            if joint <= min(self._limits.target_seconds, predicted + cost.seconds(1, frames, other_n_q)):
+            if joint <= min(target_seconds, predicted + cost.seconds(1, frames, other_n_q)):
                 sessions.append(other)
                 n_q, predicted = joint_n_q, joint
         return Batch(head.operation, frames, n_q, tuple(sessions))

@@ -67,7 +67,7 @@ class Scheduler:
         """Whether there is no session at all."""
         return not len(self._sessions)
 
-    def snapshot(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
         return self._stats.snapshot(self._sessions.gauges(), self._costs)
 
@@ -103,7 +103,8 @@ class Scheduler:
         head = self._sessions.next(now_ns)
         if head is None:
             return False
-        self._run(self._policy.batch(head, self._sessions.companions(head)), now_ns)
+        companions = self._sessions.companions(head)
+        self._run(self._policy.batch(head, companions, live=self._sessions.has_streams), now_ns)
         return True
 
     def _run(self, batch: Batch, started_ns: int) -> None:

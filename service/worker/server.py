@@ -21,13 +21,13 @@ from service.worker.scheduler import Scheduler
 
 _LOG = logging.getLogger(__name__)
 _STATS_SECONDS = 1.0
-_STALL_SECONDS = 10.0
 
 
 class Server:
-    """Serves front ends until the supervisor says stop, sends SIGTERM, or dies.
+    """Serves front ends until the supervisor says stop, sends SIGTERM, or dies; takes both signals over.
 
-    `make_scheduler` is given the function that sends a message to a connection.
+    `make_scheduler` is given the function that sends a message to a connection. A front end that takes
+    nothing of its results for `stall_seconds` is disconnected.
     """
 
     def __init__(
@@ -36,24 +36,26 @@ class Server:
         control: ControlLine,
         info: ModelInfo,
         make_scheduler: Callable[[Emit], Scheduler],
+        stall_seconds: float = 10.0,
     ) -> None:
         self._listener = listener
         self._control = control
         self._hello = Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode())
         self._scheduler = make_scheduler(self._emit)
         self._connections: dict[int, Connection] = {}
+        self._stall_seconds = stall_seconds
         self._accepted = 0
         self._stopping = False
         self._next_stats = 0.0
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._wakeup_sender = socket.socketpair()
+        self._take_signals()
 
     def run(self) -> None:
         """Serve; returns when what ran at the time of the stop is done and sent."""
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._control.sock, selectors.EVENT_READ, self._on_control)
-        self._take_signals()
         while self._control.is_open and not self._is_done():
             for key, _ in self._selector.select(self._timeout()):
                 key.data()
@@ -137,8 +139,8 @@ class Server:
                 self._drop(connection)
                 continue
             self._watch(connection)
-            if connection.stalled_since is not None and now - connection.stalled_since > _STALL_SECONDS:
-                _LOG.error("a front end does not read its results", extra={"seconds": _STALL_SECONDS})
+            if connection.stalled_since is not None and now - connection.stalled_since > self._stall_seconds:
+                _LOG.error("a front end does not read its results", extra={"seconds": self._stall_seconds})
                 self._drop(connection)
 
     def _watch(self, connection: Connection) -> None:

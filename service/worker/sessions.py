@@ -27,6 +27,11 @@ class Sessions:
         return len(self._all)
 
     @property
+    def has_streams(self) -> bool:
+        """Whether any live stream is open."""
+        return self._stream_rows.used > 0
+
+    @property
     def queued_audio_seconds(self) -> float:
         """Audio of all jobs that is still to be run."""
         return sum(job.pending_seconds for job in self.jobs)

@@ -51,7 +51,7 @@ def verify(model: str, version: str, path: Path, rows: int) -> VerifiedModel:
     _check_stream(loaded)
     engine = TorchEngine(loaded.codec, rows)
     geometry = geometry_of(loaded.codec)
-    costs = calibrate(engine, geometry)
+    costs = calibrate(engine, geometry, rows)
     factor = real_time_factor(costs, geometry)
     if factor < 1:
         raise VersionRejectedError(

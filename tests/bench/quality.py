@@ -1,6 +1,6 @@
 """How well a model codes the clean validation clips, beside Opus: one table.
 
-    python -m tests.bench.quality --model stream_16k
+python -m tests.bench.quality --model stream_16k
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from codec.audio import read_audio
 from codec.checkpoint import open_codec
 from codec.commands.options import SHIPPED_REPOSITORY
+from codec.model import Codec
 from tests.bench.tables import show, table
 from tests.support import shared_dir
 from training.losses import MEL_SCALES
@@ -67,15 +68,18 @@ class Scores:
 
     def add(self, original: Signal, coded: Signal, bits: float) -> None:
         """Judge one clip."""
-        add = lambda name, value: self._values[name].append(float(value))  # noqa: E731
-        add("kbps", bits / len(original) * RATE / 1000)
-        add("pesq", pesq(RATE, original, coded, "wb"))
-        add("stoi", stoi(original, coded, RATE))
-        add("mel", self._mel_distance(original, coded))
         projected = original * (coded @ original / (original @ original))
         error = coded - projected
-        add("sisdr", 10 * np.log10((projected @ projected) / (error @ error)))
-        add("level", abs(10 * np.log10((coded @ coded) / (original @ original))))
+        scores = {
+            "kbps": bits / len(original) * RATE / 1000,
+            "pesq": pesq(RATE, original, coded, "wb"),
+            "stoi": stoi(original, coded, RATE),
+            "mel": self._mel_distance(original, coded),
+            "sisdr": 10 * np.log10((projected @ projected) / (error @ error)),
+            "level": abs(10 * np.log10((coded @ coded) / (original @ original))),
+        }
+        for name, score in scores.items():
+            self._values[name].append(float(score))
 
     def row(self, name: str) -> list[object]:
         """Means in the order of `COLUMNS`."""
@@ -92,7 +96,9 @@ class Scores:
 
 def main() -> None:
     """Run the evaluation and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="stream_16k")
     parser.add_argument("--repository", type=Path, default=SHIPPED_REPOSITORY)
     parser.add_argument("--every", type=int, default=1, help="use every N-th clip")
@@ -111,11 +117,7 @@ def main() -> None:
     show(table(title, COLUMNS, [score.row(name) for name, score in scores.items()]), arguments.out)
 
 
-def _coders(codec: "torch.nn.Module") -> list[tuple[str, Callable[[Signal], tuple[Signal, float]]]]:
-    from codec.model import Codec
-
-    assert isinstance(codec, Codec)
-
+def _coders(codec: Codec) -> list[tuple[str, Callable[[Signal], tuple[Signal, float]]]]:
     def ours(n_q: int) -> Callable[[Signal], tuple[Signal, float]]:
         def code(signal: Signal) -> tuple[Signal, float]:
             codes = codec.encode(torch.from_numpy(signal)[None, None], n_q).codes

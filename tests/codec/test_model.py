@@ -8,7 +8,8 @@ from torch import Tensor
 
 from codec.errors import InvalidAudioError, InvalidRequestError, InvalidTokensError
 from codec.layers.state import bytes_per_slot, gather, reset_, scatter_, tensors
-from codec.model import ABSENT, Codec
+from codec.model import Codec
+from codec.quantizer import ABSENT
 from tests.codec.models import TINY, noise, random_codec
 
 HOP, DELAY = TINY.hop_samples, TINY.delay_samples
@@ -22,7 +23,8 @@ def codec() -> Codec:
 
 def random_split(total: int, seed: int, choices: tuple[int, ...] = (1, 1, 2, 3, 4, 5, 9, 30)) -> list[int]:
     """Positive step sizes that add up to `total`."""
-    source, steps = random.Random(seed), []
+    source = random.Random(seed)
+    steps: list[int] = []
     while sum(steps) < total:
         steps.append(min(source.choice(choices), total - sum(steps)))
     return steps
@@ -151,7 +153,10 @@ def test_a_reset_slot_equals_a_fresh_one(codec: Codec) -> None:
 def test_long_input_is_coded_in_pieces_without_seams(codec: Codec) -> None:
     frames = 1203
     audio = noise(1, frames * HOP - DELAY, seed=8)
-    assert torch.equal(codec.encode(audio, 2).codes, encode_in_steps(codec, torch.nn.functional.pad(audio, (0, DELAY)), [frames])[:, :2])
+    assert torch.equal(
+        codec.encode(audio, 2).codes,
+        encode_in_steps(codec, torch.nn.functional.pad(audio, (0, DELAY)), [frames])[:, :2],
+    )
 
 
 def test_what_cannot_be_coded_is_refused(codec: Codec) -> None:
@@ -164,7 +169,7 @@ def test_what_cannot_be_coded_is_refused(codec: Codec) -> None:
             codec.encode(noise(1, 400), n_q)
     with pytest.raises(InvalidRequestError, match="whole frames"):
         codec.encode_step(noise(1, HOP + 1), codec.encoder_state(1), 1)
-    with pytest.raises(InvalidTokensError, match="valid: 0..63"):
+    with pytest.raises(InvalidTokensError, match=r"valid: 0\.\.63"):
         codec.decode(torch.full((1, 1, 4), 64))
     with pytest.raises(InvalidTokensError, match="complete"):
         codec.decode(torch.zeros(1, 1, 4, dtype=torch.int64), 5 * HOP)

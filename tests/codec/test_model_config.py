@@ -21,7 +21,7 @@ def test_every_preset_survives_writing_and_reading(name: str) -> None:
     "text", ["family: dac", "sample_rate: 16000", "- 1", "", "family: [", "family: seanet\nx: 1"]
 )
 def test_what_is_no_config_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="here is not a codec config"):
+    with pytest.raises(ConfigError, match="here is not"):
         parse_model_config(text, "here")
 
 

@@ -21,9 +21,7 @@ def tiny_codec(seed: int = 0) -> Codec:
     torch.manual_seed(seed)
     codec = Codec(TINY)
     with torch.no_grad():
-        for codebook in codec.quantizer.buffers():
-            if codebook.is_floating_point():
-                codebook.normal_()
+        codec.quantizer.codebooks.normal_()
     return codec.eval()
 
 

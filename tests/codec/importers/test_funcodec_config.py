@@ -91,7 +91,7 @@ def test_files_that_are_no_config_are_refused(tmp_path: Path) -> None:
         read_funcodec_config(tmp_path / "config.yaml")
     for text in ("- 1", "{", "", "encoder: !!python/object:os.system {}"):
         (tmp_path / "config.yaml").write_text(text)
-        with pytest.raises(ForeignModelError, match="does not describe"):
+        with pytest.raises(ForeignModelError, match=r"does not describe|cannot be read"):
             read_funcodec_config(tmp_path / "config.yaml")
 
 

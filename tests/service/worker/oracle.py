@@ -19,7 +19,9 @@ GEOMETRY = Geometry(
 )
 
 
-def costs(fixed: float = 0.001, per_frame: float = 0.002, per_code: float = 0.0) -> dict[Operation, CostModel]:
+def costs(
+    fixed: float = 0.001, per_frame: float = 0.002, per_code: float = 0.0
+) -> dict[Operation, CostModel]:
     """The same cost model for either operation."""
     return {operation: CostModel(fixed, per_frame, per_code) for operation in Operation}
 

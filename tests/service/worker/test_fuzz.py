@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 from service.ipc import Kind, Message, Operation
 from service.status import Condition
 from service.worker.scheduler import Scheduler, SchedulerConfig
-from tests.service.worker.oracle import GEOMETRY, OracleEngine, costs, flushed, reference_audio, reference_codes
+from tests.service.worker.oracle import (
+    GEOMETRY,
+    OracleEngine,
+    costs,
+    flushed,
+    reference_audio,
+    reference_codes,
+)
 
 CONFIG = SchedulerConfig(slots=6, max_jobs=5)
 CONNECTIONS = (1, 2, 3)
@@ -24,19 +32,22 @@ class Sent:
 
     operation: Operation
     n_q: int
-    pieces: list[NDArray[np.generic]] = field(default_factory=list)
-    answers: list[NDArray[np.generic]] = field(default_factory=list)
+    pieces: list[NDArray[Any]] = field(default_factory=list)
+    answers: list[NDArray[Any]] = field(default_factory=list)
     flush_id: int | None = None
 
     def check(self, *, whole: bool) -> None:
         """The answers are a prefix of the right answer; all of it if `whole`."""
         got = np.concatenate(self.answers) if self.answers else np.empty(0)
-        if self.operation == Operation.ENCODE:
-            audio = np.concatenate([*self.pieces, np.empty(0, np.float32)]).astype(np.float32)
-            wanted = reference_codes(audio if self.flush_id is None else flushed(audio))[:, : self.n_q].ravel()
-        else:
-            wanted = reference_audio([frame for piece in self.pieces for frame in piece])
+        wanted = self._wanted()
         assert np.array_equal(got, wanted if whole else wanted[: len(got)])
+
+    def _wanted(self) -> NDArray[Any]:
+        if self.operation == Operation.DECODE:
+            return reference_audio([frame for piece in self.pieces for frame in piece])
+        audio = np.concatenate([*self.pieces, np.empty(0, np.float32)]).astype(np.float32)
+        codes = reference_codes(audio if self.flush_id is None else flushed(audio))
+        return codes[:, : self.n_q].ravel()
 
 
 @dataclass
@@ -68,7 +79,7 @@ class Driver:
     def elapse(self, most_seconds: float) -> None:
         self.now_ns += round(self.random.random() * most_seconds * 1e9)
 
-    def items(self, operation: Operation, n_q: int, most_frames: int) -> NDArray[np.generic]:
+    def items(self, operation: Operation, n_q: int, most_frames: int) -> NDArray[Any]:
         if operation == Operation.ENCODE:
             count = self.random.randrange(most_frames * GEOMETRY.hop_samples)
             return self.numpy.standard_normal(count).astype(np.float32)
@@ -128,16 +139,21 @@ class Driver:
         if picked is None:
             return
         key, peer = picked
-        del self.peers[key]
+        self.forget(key)
         kind = Kind.CANCEL if peer.is_job else self.random.choice((Kind.CANCEL, Kind.CLOSE))
         self.ends[kind.name] += 1
         self.send(key, Message(kind, key[1]))
 
     def vanish(self) -> None:
         connection = self.random.choice(CONNECTIONS)
-        self.peers = {key: peer for key, peer in self.peers.items() if key[0] != connection}
+        for key in [key for key in self.peers if key[0] == connection]:
+            self.forget(key)
         self.ends["vanished"] += 1
         self.scheduler.disconnect(connection)
+
+    def forget(self, key: tuple[int, int]) -> None:
+        """A session ends in the middle; what came of it must have been right."""
+        self.peers.pop(key).segments[0].check(whole=False)
 
     def receive(self, connection: int, message: Message) -> None:
         """Check one answer; an answer for a session that has ended is a `KeyError`."""
@@ -173,7 +189,6 @@ class Driver:
         if message.sequence != 0xFFFF_FFFF:
             assert peer.acknowledged <= message.sequence < peer.sequence
             peer.acknowledged = message.sequence
-        segment.check(whole=False)
 
     def take(self, peer: Peer, message: Message) -> None:
         kind = "<u2" if peer.operation == Operation.ENCODE else "<f4"
@@ -210,6 +225,7 @@ class Driver:
             assert not peer.is_job
             assert len(peer.segments) == 1
             assert peer.acknowledged == peer.sequence - 1
+            peer.segments[0].check(whole=False)
             frames = sum(len(piece) for piece in peer.segments[0].pieces)
             answered = sum(len(answer) for answer in peer.segments[0].answers)
             if peer.operation == Operation.ENCODE:

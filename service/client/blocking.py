@@ -1,0 +1,128 @@
+"""The blocking client."""
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import httpx
+
+from codec.audio import Audio
+from codec.tokens import Codes, Tokens
+from proto.codec.v1 import codec_pb2_grpc
+from service.client.errors import from_rpc, from_transport
+from service.client.exchange import (
+    AudioInput,
+    Selection,
+    TokensInput,
+    audio_body,
+    audio_of,
+    models_of,
+    tokens_body,
+    tokens_of,
+)
+from service.client.streams import (
+    AudioChunk,
+    DecodeTalk,
+    EncodeTalk,
+    PcmInput,
+    TokenChunk,
+    check_end,
+)
+from service.model_info import ModelInfo
+
+_DEFAULT = Selection()
+
+
+class Client:
+    """Talks to one service: REST for whole files, gRPC for live streams. Use it as a context manager.
+
+    Every method raises `ClientError`; a `TryAgainError` says after how many seconds to ask again.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        grpc_target: str = "127.0.0.1:8001",
+        timeout_seconds: float = 60.0,
+    ) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout_seconds)
+        self._channel = grpc.insecure_channel(grpc_target)
+        self._stub = codec_pb2_grpc.CodecStub(self._channel)
+
+    def encode(
+        self, audio: AudioInput, selection: Selection = _DEFAULT, *, sample_rate: int = 16_000
+    ) -> Tokens:
+        """Audio to tokens; `sample_rate` tells what rate samples given as an array have."""
+        return tokens_of(self._post("/encode", audio_body(audio, sample_rate), selection.query()))
+
+    def decode(self, tokens: TokensInput, model: str | None = None) -> Audio:
+        """Tokens to audio of the length that was encoded."""
+        return audio_of(self._post("/decode", tokens_body(tokens), Selection(model).query()))
+
+    def reconstruct(
+        self, audio: AudioInput, selection: Selection = _DEFAULT, *, sample_rate: int = 16_000
+    ) -> Audio:
+        """Audio through the codec and back."""
+        return audio_of(self._post("/reconstruct", audio_body(audio, sample_rate), selection.query()))
+
+    def models(self) -> list[ModelInfo]:
+        """What is served."""
+        try:
+            return models_of(self._http.get("/models"))
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
+
+    def stream_encode(
+        self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT
+    ) -> Iterator[TokenChunk]:
+        """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded."""
+        talk = EncodeTalk(selection)
+        yield from _converse(talk, pcm, self._stub.StreamEncode)
+
+    def stream_decode(
+        self, tokens: Iterable[TokenChunk | Codes], token_space: str, model: str | None = None
+    ) -> Iterator[AudioChunk]:
+        """Audio of tokens that are still coming."""
+        talk = DecodeTalk(token_space, model)
+        yield from _converse(talk, tokens, self._stub.StreamDecode)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _post(self, path: str, body: bytes, query: dict[str, str | int]) -> httpx.Response:
+        try:
+            return self._http.post(path, content=body, params=query)
+        except httpx.TransportError as error:
+            raise from_transport(error) from error
+
+
+def _converse(talk: Any, pieces: Iterable[Any], method: Any) -> Iterator[Any]:
+    """Send pieces and yield what comes back, until both sides are done."""
+
+    def requests() -> Iterator[Any]:
+        yield talk.open()
+        for piece in pieces:
+            if talk.is_leaving:
+                return
+            yield talk.request(piece)
+
+    call = method(requests())
+    try:
+        for response in call:
+            yield from talk.chunks(response)
+    except grpc.RpcError as error:
+        raise from_rpc(error) from error
+    finally:
+        call.cancel()
+    check_end(talk)

@@ -1,0 +1,94 @@
+"""Between the messages of codec.v1 and the front end's own types."""
+
+from typing import cast
+
+from google.protobuf.message import Message as ProtobufMessage
+
+from codec.audio import PcmFormat
+from proto.codec.v1 import codec_pb2 as pb
+from service.frontend.rate import Rate
+from service.frontend.router import Router
+from service.frontend.selector import ModelSelector
+from service.model_info import ModelInfo
+from service.status import Condition, ServiceError
+
+_PCM_FORMATS: dict[int, PcmFormat] = {
+    pb.PCM_FORMAT_UNSPECIFIED: "pcm_s16le",
+    pb.PCM_FORMAT_S16LE: "pcm_s16le",
+    pb.PCM_FORMAT_F32LE: "pcm_f32le",
+}
+
+
+def selector_of(model: pb.ModelRef) -> ModelSelector:
+    """Which model a reference means."""
+    return ModelSelector(model.model, version=model.version)
+
+
+def rate_of(holder: ProtobufMessage) -> Rate:
+    """The field `rate` of a message; left out or empty = the default."""
+    if not holder.HasField("rate"):
+        return Rate()
+    rate = cast(pb.Rate, getattr(holder, "rate"))  # noqa: B009  # the base class does not know the field
+    which = rate.WhichOneof("rate")
+    if which is None:
+        return Rate()
+    return Rate(n_q=rate.n_q) if which == "n_q" else Rate(bitrate_bps=rate.bitrate_bps)
+
+
+def pcm_format_of(value: int) -> PcmFormat:
+    """Raises `ServiceError` INVALID_ARGUMENT for a number that no format has."""
+    if value not in _PCM_FORMATS:
+        message = f"PCM format {value} is unknown; use PCM_FORMAT_S16LE or PCM_FORMAT_F32LE"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return _PCM_FORMATS[value]
+
+
+def pcm_format_value(pcm_format: PcmFormat) -> pb.PcmFormat.ValueType:
+    """The number of a format."""
+    return pb.PCM_FORMAT_S16LE if pcm_format == "pcm_s16le" else pb.PCM_FORMAT_F32LE
+
+
+def tokens_version(router: Router, model: pb.ModelRef, token_space: str) -> ModelInfo:
+    """The version that decodes tokens of a token space, or the exact version that is named.
+
+    Raises as `Router.resolve_tokens`, and INVALID_ARGUMENT if neither is given.
+    """
+    selector = selector_of(model)
+    if token_space:
+        return router.resolve_tokens(selector, token_space)
+    if not selector.version:
+        message = "token_space is empty; name it, or the exact version that made the tokens"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return router.resolve(selector)
+
+
+def identity(info: ModelInfo) -> pb.Identity:
+    """Name, version and token space."""
+    return pb.Identity(model=info.model, version=info.version, token_space=info.token_space)
+
+
+def model_info(info: ModelInfo) -> pb.ModelInfo:
+    """All that callers may know of a version."""
+    return pb.ModelInfo(
+        identity=identity(info),
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        hop_samples=info.hop_samples,
+        delay_samples=info.delay_samples,
+        max_n_q=info.codebooks,
+        codebook_size=info.codebook_size,
+        causal=info.causal,
+        description=info.description,
+    )
+
+
+def opened(info: ModelInfo, n_q: int) -> pb.Opened:
+    """The first answer of a stream."""
+    return pb.Opened(
+        identity=identity(info),
+        sample_rate=info.sample_rate,
+        hop_samples=info.hop_samples,
+        delay_samples=info.delay_samples,
+        n_q=n_q,
+        codebook_size=info.codebook_size,
+    )

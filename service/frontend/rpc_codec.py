@@ -1,0 +1,154 @@
+"""The unary RPCs of `codec.v1`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from proto.codec.v1 import codec_pb2 as pb
+from proto.codec.v1 import codec_pb2_grpc
+from service.config import Limits
+from service.frontend import messages
+from service.frontend.call import Call
+from service.frontend.grpc_errors import abort, problem_of
+from service.frontend.intake import AudioBody, RawFormat
+from service.frontend.metrics import Metrics
+from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
+from service.frontend.router import Router
+from service.frontend.rpc_stream import StreamServer
+from service.frontend.stream_sides import DecodeSide, EncodeSide
+from service.status import Condition, ServiceError
+
+Context = Any
+"""grpc.aio's servicer context; its stubs name another type for every pair of messages."""
+
+Response = TypeVar("Response")
+
+
+class CodecServicer(codec_pb2_grpc.CodecServicer):
+    """Unary calls run `Operations`, streams a `StreamServer`."""
+
+    def __init__(
+        self, operations: Operations, streams: StreamServer, metrics: Metrics, limits: Limits
+    ) -> None:
+        self._operations = operations
+        self._streams = streams
+        self._metrics = metrics
+        self._limits = limits
+
+    async def Encode(self, request: pb.EncodeRequest, context: Context) -> pb.EncodeResponse:
+        """Audio to tokens."""
+
+        async def work(call: Call) -> tuple[pb.EncodeResponse, float]:
+            encoded = await self._operations.encode(*_audio_request(request), call)
+            return _encode_response(encoded), encoded.n_samples / encoded.info.sample_rate
+
+        return await self._run("encode", context, work)
+
+    async def Decode(self, request: pb.DecodeRequest, context: Context) -> pb.DecodeResponse:
+        """Tokens to PCM."""
+
+        async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
+            router = self._operations.router
+            info = messages.tokens_version(router, request.model, request.token_space)
+            tokens = request.tokens
+            codes = CodesBody(tokens.codes, tokens.n_q, request.n_samples or None)
+            decoded = await self._operations.decode(codes, info, call)
+            return await self._decode_response(decoded, request.format, call)
+
+        return await self._run("decode", context, work)
+
+    async def Reconstruct(self, request: pb.EncodeRequest, context: Context) -> pb.DecodeResponse:
+        """Audio to tokens to audio."""
+
+        async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
+            decoded = await self._operations.reconstruct(*_audio_request(request), call)
+            wanted = request.pcm.format if request.WhichOneof("audio") == "pcm" else 0
+            return await self._decode_response(decoded, wanted, call)
+
+        return await self._run("reconstruct", context, work)
+
+    async def StreamEncode(  # type: ignore[override]  # written to, not iterated over
+        self, request_iterator: AsyncIterator[pb.StreamEncodeRequest], context: Context
+    ) -> None:
+        """Live audio to tokens."""
+        await self._streams.serve(EncodeSide(), request_iterator, context)
+
+    async def StreamDecode(  # type: ignore[override]  # written to, not iterated over
+        self, request_iterator: AsyncIterator[pb.StreamDecodeRequest], context: Context
+    ) -> None:
+        """Live tokens to audio."""
+        await self._streams.serve(DecodeSide(), request_iterator, context)
+
+    async def _run(
+        self, operation: str, context: Context, work: Callable[[Call], Awaitable[tuple[Response, float]]]
+    ) -> Response:
+        """Run a unary call: deadline, errors, metrics."""
+        self._metrics.request_began(operation)
+        condition: Condition | None = None
+        seconds = 0.0
+        remaining = context.time_remaining()
+        call = Call(self._limits.deadline_seconds if remaining is None else max(remaining, 0.0))
+        try:
+            with call:
+                response, seconds = await work(call)
+            return response
+        except Exception as error:
+            problem = problem_of(error)
+            condition = problem.condition
+            await abort(context, problem)
+        except asyncio.CancelledError:
+            condition = Condition.CANCELLED
+            raise
+        finally:
+            self._metrics.request_ended(operation, condition, call, seconds)
+
+    async def _decode_response(
+        self, decoded: DecodedAudio, wanted: int, call: Call
+    ) -> tuple[pb.DecodeResponse, float]:
+        info = decoded.info
+        pcm_format = messages.pcm_format_of(wanted)
+        samples = await self._operations.intake.write(decoded.samples, info.sample_rate, pcm_format, call)
+        pcm = pb.RawPcm(
+            format=messages.pcm_format_value(pcm_format),
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            samples=samples,
+        )
+        response = pb.DecodeResponse(identity=messages.identity(info), pcm=pcm, n_q=decoded.n_q)
+        return response, len(decoded.samples) / info.sample_rate
+
+
+class ModelsServicer(codec_pb2_grpc.ModelsServicer):
+    """What is served."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def List(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """The served version of every model."""
+        return pb.ListModelsResponse(models=map(messages.model_info, self._router.serving()))
+
+    async def Get(self, request: pb.GetModelRequest, context: Context) -> pb.ModelInfo:
+        """One version; the served one if none is named."""
+        try:
+            return messages.model_info(self._router.resolve(messages.selector_of(request.model)))
+        except ServiceError as error:
+            await abort(context, error)
+
+
+def _audio_request(request: pb.EncodeRequest) -> tuple[AudioBody, Any, Any]:
+    selector, rate = messages.selector_of(request.model), messages.rate_of(request)
+    if request.WhichOneof("audio") != "pcm":
+        return AudioBody(request.file), selector, rate
+    pcm = request.pcm
+    raw = RawFormat(messages.pcm_format_of(pcm.format), pcm.sample_rate, pcm.channels)
+    return AudioBody(pcm.samples, raw), selector, rate
+
+
+def _encode_response(encoded: EncodedAudio) -> pb.EncodeResponse:
+    return pb.EncodeResponse(
+        identity=messages.identity(encoded.info),
+        tokens=pb.Tokens(n_q=encoded.n_q, codes=encoded.codes),
+        n_samples=encoded.n_samples,
+        sample_rate=encoded.info.sample_rate,
+    )

@@ -1,0 +1,43 @@
+"""Every line of the log is a JSON object that names its process."""
+
+import json
+import logging
+import sys
+
+import pytest
+
+from service.logs import JsonFormatter, configure_logging
+
+
+def test_a_record_is_one_line_of_json_with_its_extras() -> None:
+    record = logging.makeLogRecord({"name": "a.b", "msg": "two\nlines %d", "args": (3,), "levelno": 30,
+                                    "levelname": "WARNING", "worker": "w1"})  # fmt: skip
+    line = JsonFormatter("supervisor").format(record)
+    assert "\n" not in line
+    entry = json.loads(line)
+    assert entry.pop("time").endswith("Z")
+    assert entry == {
+        "level": "warning", "process": "supervisor", "logger": "a.b", "message": "two\nlines 3",
+        "worker": "w1",
+    }  # fmt: skip
+
+
+def test_an_exception_is_part_of_the_line() -> None:
+    try:
+        raise ValueError("no good")
+    except ValueError:
+        record = logging.makeLogRecord({"msg": "failed", "exc_info": sys.exc_info()})
+    assert "no good" in json.loads(JsonFormatter("w1").format(record))["exception"]
+
+
+def test_all_logs_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure_logging("w7")
+        logging.getLogger("anything").info("hello")
+        captured = capsys.readouterr()
+        assert (captured.out, json.loads(captured.err)["process"]) == ("", "w7")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

@@ -1,0 +1,66 @@
+"""A scheduler on the checksum engine, without sockets, with a clock that tests turn."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.ipc import Kind, Message, Operation
+from service.status import Condition
+from service.worker.scheduler import Scheduler, SchedulerConfig
+from tests.service.worker.oracle import GEOMETRY, OracleEngine, costs
+
+CONFIG = SchedulerConfig(slots=2, max_jobs=3)
+
+
+class Bench:
+    """A scheduler on an oracle engine, a clock that tests turn, and all that was sent."""
+
+    def __init__(self, config: SchedulerConfig = CONFIG) -> None:
+        self.sent: list[tuple[int, Message]] = []
+        self.now_ns = 1_000_000_000
+        self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)
+        self.scheduler = Scheduler(
+            GEOMETRY, self.engine, costs(), self._emit, config, clock=lambda: self.now_ns
+        )
+
+    def take_time(self, rows: int, frames: int) -> None:
+        """Steps take as long as the cost model says."""
+        self.now_ns += round(costs()[Operation.ENCODE].seconds(rows, frames, 3) * 1e9)
+
+    def _emit(self, connection: int, message: Message) -> None:
+        self.sent.append((connection, message))
+
+    def send(self, *messages: Message, connection: int = 1) -> None:
+        for message in messages:
+            self.scheduler.handle(connection, message)
+
+    def run(self) -> list[Message]:
+        """Step until there is nothing to do; what was sent since the last call."""
+        while self.scheduler.step():
+            pass
+        messages = [message for _, message in self.sent]
+        self.sent.clear()
+        return messages
+
+
+def samples(count: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(count).astype(np.float32)
+
+
+def encode_job(session: int, audio: NDArray[np.float32], n_q: int = 3, deadline_ns: int = 0) -> Message:
+    return Message(Kind.JOB, session, Operation.ENCODE, n_q, value=deadline_ns, payload=audio.tobytes())
+
+
+def opened(session: int, operation: Operation = Operation.ENCODE, n_q: int = 3) -> Message:
+    return Message(Kind.OPEN, session, operation, n_q)
+
+
+def data(session: int, payload: bytes, sequence: int = 0, n_q: int = 3) -> Message:
+    return Message(Kind.DATA, session, n_q=n_q, sequence=sequence, payload=payload)
+
+
+def codes_of(message: Message) -> NDArray[np.uint16]:
+    return np.frombuffer(message.payload, "<u2").reshape(-1, message.n_q)
+
+
+def conditions(messages: list[Message]) -> list[Condition]:
+    return [Condition(message.value) for message in messages if message.kind is Kind.FAILED]

@@ -1,0 +1,47 @@
+"""A worker process with the real loop and scheduler, on the checksum engine instead of a model."""
+
+import argparse
+import socket
+import sys
+
+from service.config import WorkerConfig
+from service.model_info import ModelInfo
+from service.worker.admission import QueueLimits
+from service.worker.control import ControlLine
+from service.worker.outbox import Emit
+from service.worker.scheduler import Scheduler, SchedulerConfig
+from service.worker.server import Server
+from tests.service.worker.oracle import GEOMETRY, OracleEngine, costs
+
+STALL_SECONDS = 0.4
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--control-fd", type=int, required=True)
+    control = ControlLine(socket.socket(fileno=parser.parse_args().control_fd))
+    config = WorkerConfig.from_message(control.wait())
+
+    def make_scheduler(emit: Emit) -> Scheduler:
+        engine = OracleEngine(config.slots + config.max_jobs, lambda rows, frames: None)
+        limits = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
+        sizes = SchedulerConfig(config.slots, config.max_jobs, limits)
+        return Scheduler(GEOMETRY, engine, costs(1e-5, 1e-5), emit, sizes)
+
+    info = ModelInfo(
+        config.model, config.version, "ts-oracle", GEOMETRY.sample_rate, GEOMETRY.channels,
+        GEOMETRY.hop_samples, GEOMETRY.delay_samples, GEOMETRY.codebooks, GEOMETRY.codebook_size,
+        causal=True, slots=config.slots,
+    )  # fmt: skip
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(config.socket))
+        listener.listen()
+        server = Server(listener, control, info, make_scheduler, STALL_SECONDS)
+        control.send({"event": "ready"})
+        server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Work is refused when it could not be done in time, and only then."""
+
+import numpy as np
+import pytest
+
+from service.ipc import Operation
+from service.status import Condition, ServiceError
+from service.worker.admission import Admission, QueueLimits
+from service.worker.session import Session, SessionKey
+from service.worker.slots import Lease
+from tests.service.worker.oracle import GEOMETRY, costs
+
+SECOND_NS = 1_000_000_000
+
+
+def job(frames: int, *, arrived_ns: int = 0, deadline_ns: int = 0) -> Session:
+    session = Session(
+        SessionKey(1, 1), Operation.ENCODE, 3, Lease(0, 0), GEOMETRY,
+        is_job=True, arrived_ns=arrived_ns, deadline_ns=deadline_ns,
+    )  # fmt: skip
+    session.open_segment().push(np.zeros((frames * 4, 1), np.float32), 3, 0, arrived_ns)
+    return session
+
+
+def admission(*, per_frame: float = 0.002, queued_seconds: float = 100.0) -> Admission:
+    limits = QueueLimits(
+        max_queued_audio_seconds=queued_seconds, max_pending_seconds=2.0, max_pending_inputs=3
+    )
+    return Admission(GEOMETRY, costs(0.001, per_frame), limits)
+
+
+def refused(caught: pytest.ExceptionInfo[ServiceError]) -> Condition:
+    return caught.value.condition
+
+
+def test_queued_audio_is_bounded() -> None:
+    admission().admit_job(job(500), [], 90.0)
+    with pytest.raises(ServiceError, match="91 s of audio are queued") as caught:
+        admission().admit_job(job(500), [], 91.0)
+    assert refused(caught) is Condition.OVERLOADED
+
+
+def test_short_jobs_pass_long_ones_but_not_for_ever() -> None:
+    rules = admission()
+    long, short, late = job(1000), job(10, arrived_ns=SECOND_NS), job(10, arrived_ns=5 * SECOND_NS)
+    for item in (long, short, late):
+        rules.admit_job(item, [], 0.0)
+    assert short.order_ns < long.order_ns < late.order_ns
+
+
+def test_only_what_stands_before_a_job_counts_against_its_deadline() -> None:
+    rules = admission()
+    long = job(1000)
+    rules.admit_job(long, [], 0.0)
+    rules.admit_job(job(10, deadline_ns=SECOND_NS), [long], 20.0)
+    first = [job(400) for _ in range(2)]
+    for item in first:
+        rules.admit_job(item, [], 0.0)
+    with pytest.raises(ServiceError, match="too much for the deadline") as caught:
+        rules.admit_job(job(400, arrived_ns=1, deadline_ns=2 * SECOND_NS), first, 16.0)
+    assert refused(caught) is Condition.OVERLOADED
+
+
+def test_streams_are_admitted_up_to_four_fifths_of_real_time() -> None:
+    rules = admission(per_frame=0.001)  # 4 frames of 20 ms: 1 ms + 4 ms a row
+    rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: 14, Operation.DECODE: 0}, 3)
+    with pytest.raises(ServiceError, match="15 live streams") as caught:
+        rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: 15, Operation.DECODE: 0}, 3)
+    assert refused(caught) is Condition.OVERLOADED
+    with pytest.raises(ServiceError, match="15 live streams"):
+        rules.admit_stream(Operation.DECODE, {Operation.ENCODE: 10, Operation.DECODE: 5}, 3)
+
+
+def test_input_that_runs_away_from_its_results_is_refused() -> None:
+    stream = job(100)
+    admission().check_pending(stream)
+    stream.open_segment().push(np.zeros((4, 1), np.float32), 3, 1, 0)
+    with pytest.raises(ServiceError, match="2 s of audio") as caught:
+        admission().check_pending(stream)
+    assert refused(caught) is Condition.LIMIT_EXCEEDED
+    chatty = job(1)
+    for sequence in range(3):
+        chatty.open_segment().push(np.zeros((0, 1), np.float32), 3, sequence, 0)
+    with pytest.raises(ServiceError, match="5 messages"):
+        admission().check_pending(chatty)

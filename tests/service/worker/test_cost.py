@@ -1,0 +1,50 @@
+"""The cost model finds the line through measured steps, and follows a machine that changes."""
+
+import pytest
+
+from service.worker.cost import CostModel, Timing
+
+TRUTH = CostModel(fixed=0.002, per_frame=0.0001, per_code=0.00001)
+SHAPES = [(1, 4), (4, 4), (1, 25), (1, 100)]
+
+
+def timings(model: CostModel, factor: float = 1.0) -> list[Timing]:
+    return [
+        Timing(rows, frames, n_q, factor * model.seconds(rows, frames, n_q))
+        for rows, frames in SHAPES
+        for n_q in (8, 32)
+    ]
+
+
+def test_the_fit_recovers_the_terms() -> None:
+    fitted = CostModel.fit(timings(TRUTH))
+    assert fitted.fixed == pytest.approx(TRUTH.fixed, rel=1e-3)
+    assert fitted.per_frame == pytest.approx(TRUTH.per_frame, rel=1e-3)
+    assert fitted.per_code == pytest.approx(TRUTH.per_code, rel=1e-3)
+
+
+def test_no_term_is_negative_and_every_frame_costs_something() -> None:
+    fitted = CostModel.fit([Timing(1, 4, 8, 0.003), Timing(1, 100, 8, 0.001), Timing(1, 100, 32, 0.0005)])
+    assert min(fitted.fixed, fitted.per_frame, fitted.per_code) >= 0
+    assert fitted.seconds(1, 100, 8) > 0
+    assert fitted.frames_within(1.0, 8) >= 1
+
+
+@pytest.mark.parametrize("seconds", [0.0001, 0.002, 0.01, 0.02, 0.1])
+def test_what_fits_is_the_most_that_fits(seconds: float) -> None:
+    frames = TRUTH.frames_within(seconds, 8)
+    assert frames == 1 or TRUTH.seconds(1, frames, 8) <= seconds + 1e-12
+    assert TRUTH.seconds(1, frames + 1, 8) > seconds
+
+
+def test_the_correction_follows_a_slower_machine_within_bounds() -> None:
+    model = CostModel(TRUTH.fixed, TRUTH.per_frame, TRUTH.per_code)
+    for _ in range(100):
+        for timing in timings(TRUTH, factor=2.0):
+            model.observe(timing)
+    assert model.correction == pytest.approx(2.0, rel=0.01)
+    assert model.frames_within(0.02, 8) < TRUTH.frames_within(0.02, 8)
+    for _ in range(100):
+        for timing in timings(TRUTH, factor=100.0):
+            model.observe(timing)
+    assert model.correction == 4.0

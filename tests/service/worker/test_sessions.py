@@ -1,0 +1,82 @@
+"""The table of sessions: rows, line, and what is left when somebody goes."""
+
+import numpy as np
+import pytest
+
+from service.ipc import Kind, Message, Operation, ProtocolError
+from service.status import Condition, ServiceError
+from service.worker.session import Session, SessionKey
+from service.worker.sessions import Sessions
+from tests.service.worker.oracle import GEOMETRY
+
+
+def create(sessions: Sessions, number: int, *, connection: int = 1, is_job: bool = False) -> Session:
+    message = Message(Kind.OPEN, number, Operation.ENCODE, 3)
+    return sessions.create(SessionKey(connection, number), message, is_job=is_job, now_ns=5)
+
+
+def feed(sessions: Sessions, stream: Session) -> None:
+    stream.open_segment().push(np.zeros((4, 1), np.float32), 3, 0, 5)
+    sessions.line_up(stream)
+
+
+def test_streams_and_jobs_have_rows_of_their_own() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    rows = [create(sessions, number).lease.row for number in (1, 2)]
+    assert [*rows, create(sessions, 3, is_job=True).lease.row] == [0, 1, 2]
+    for is_job, what in ((False, "live streams"), (True, "one-shot requests")):
+        with pytest.raises(ServiceError, match=what) as caught:
+            create(sessions, 4, is_job=is_job)
+        assert caught.value.condition is Condition.OVERLOADED
+    assert len(sessions) == 3
+
+
+def test_a_session_cannot_be_made_twice_but_on_two_connections() -> None:
+    sessions = Sessions(GEOMETRY, slots=4, max_jobs=1)
+    create(sessions, 1)
+    create(sessions, 1, connection=2)
+    with pytest.raises(ProtocolError):
+        create(sessions, 1)
+    assert sessions.live() == {Operation.ENCODE: 2, Operation.DECODE: 0}
+    assert [session.key.connection for session in sessions.of_connection(2)] == [2]
+
+
+def test_the_line_keeps_places_until_one_steps_aside() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    first, second = create(sessions, 1), create(sessions, 2)
+    feed(sessions, first)
+    feed(sessions, second)
+    feed(sessions, first)
+    assert sessions.next(0) is first
+    sessions.step_aside(first)
+    sessions.line_up(first)
+    assert sessions.next(0) is second
+    assert list(sessions.companions(second)) == [second, first]
+
+
+def test_the_blocked_are_passed_over() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    first, second = create(sessions, 1), create(sessions, 2, connection=2)
+    feed(sessions, first)
+    feed(sessions, second)
+    sessions.set_blocked(1, True)
+    assert sessions.next(0) is second
+    sessions.set_blocked(2, True)
+    assert sessions.next(0) is None
+    sessions.set_blocked(1, False)
+    assert sessions.next(0) is first
+
+
+def test_dropping_frees_the_row_and_the_place() -> None:
+    sessions = Sessions(GEOMETRY, slots=1, max_jobs=1)
+    stream, job = create(sessions, 1), create(sessions, 2, is_job=True)
+    feed(sessions, stream)
+    sessions.enqueue(job)
+    assert sessions.holds(stream)
+    for session in (stream, job):
+        sessions.drop(session)
+    assert (len(sessions), sessions.jobs, sessions.next(0)) == (0, [], None)
+    assert not sessions.holds(stream)
+    gauges = sessions.gauges()
+    assert (gauges["slots_used"], gauges["generation_mismatches"]) == (0, 1)
+    assert create(sessions, 3).lease.row == 0

@@ -1,0 +1,86 @@
+"""From a run to a version that anybody can load."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+import yaml
+
+from codec.checkpoint import open_codec
+from codec.errors import ConfigError, RepositoryError
+from codec.golden import golden_mismatch
+from codec.repository import Repository
+from tests.support import SAMPLE_RATE_HZ, voiced
+from tests.training.tiny import tiny_recipe, write_audio
+from training.publish import Publication, publish_run
+from training.run import CHECKPOINT, train
+from training.run_state import read_run
+
+pytestmark = pytest.mark.usefixtures("single_thread")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("publish")
+    write_audio(made / "audio")
+    train(tiny_recipe(made, steps=6), made / "run")
+    return made
+
+
+def test_a_published_run_loads_and_reproduces_its_golden_codes(folder: Path, tmp_path: Path) -> None:
+    version = publish_run(folder / "run", tmp_path, Publication("tiny", "stable", description="for a test"))
+    loaded = open_codec("tiny", tmp_path)
+    assert loaded.identity.version == version
+    assert golden_mismatch(loaded.codec, loaded.golden) == 0
+    assert loaded.golden.codes.unique().numel() > 4
+    assert (loaded.manifest.description, loaded.manifest.licence) == ("for a test", "")
+
+
+def test_what_is_published_is_the_average(folder: Path, tmp_path: Path) -> None:
+    publish_run(folder / "run", tmp_path, Publication("tiny", "stable"))
+    published = open_codec("tiny", tmp_path).codec.state_dict()
+    state = read_run(folder / "run" / CHECKPOINT)
+    for name, tensor in state["average"].items():
+        assert torch.equal(published[name], tensor.half().float())
+    assert not torch.equal(state["average"]["encoder.enter.weight"], state["codec"]["encoder.enter.weight"])
+    books = state["codec"]["quantizer.codebooks"]
+    assert torch.equal(published["quantizer.codebooks"], books.half().float())
+
+
+def test_a_checkpoint_a_clip_and_a_card_can_be_named(folder: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "clip.wav", voiced(0.5, sample_rate_hz=8000), 8000)
+    (tmp_path / "card.md").write_text("# Tiny\n")
+    publication = Publication("tiny", "canary", tmp_path / "clip.wav", card=tmp_path / "card.md")
+    root = tmp_path / "models"
+    version = publish_run(folder / "run" / CHECKPOINT, root, publication)
+    place = Repository(root).resolve("tiny@canary")
+    assert place.version == version
+    assert (place.path / "card.md").read_text() == "# Tiny\n"
+    assert soundfile.info(place.path / "golden" / "input.flac").frames == SAMPLE_RATE_HZ // 2
+    with pytest.raises(RepositoryError, match="no channel 'stable'"):
+        open_codec("tiny", root)
+
+
+def test_the_recipe_goes_with_it_but_not_where_the_audio_lay(folder: Path, tmp_path: Path) -> None:
+    publish_run(folder / "run", tmp_path, Publication("tiny", "stable"))
+    text = (Repository(tmp_path).resolve("tiny").path / "recipe.yaml").read_text()
+    recipe = yaml.safe_load(text)
+    assert recipe["data"]["train"] is None
+    assert recipe["steps"] == 6
+    assert str(folder / "audio") not in text
+
+
+def test_a_run_without_codebooks_is_not_published(folder: Path, tmp_path: Path) -> None:
+    train(tiny_recipe(folder, steps=2), tmp_path / "young")
+    with pytest.raises(ConfigError, match=r"no codebooks yet; train beyond codebooks\.start_step"):
+        publish_run(tmp_path / "young", tmp_path / "models", Publication("tiny", "stable"))
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_is_no_run_is_not_published(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        publish_run(tmp_path / "nothing", tmp_path / "models", Publication("tiny", "stable"))
+    (tmp_path / "x.pt").write_text("text")
+    with pytest.raises(ConfigError, match="is damaged or no training checkpoint"):
+        publish_run(tmp_path / "x.pt", tmp_path / "models", Publication("tiny", "stable"))

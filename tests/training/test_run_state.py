@@ -1,0 +1,134 @@
+"""Checkpoints: everything the next step depends on, written whole, read without running anything."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from codec.config import CodecConfig
+from codec.errors import ConfigError
+from codec.model import Codec
+from tests.training.tiny import TINY, assert_equal_runs, tiny_recipe, write_audio
+from training.data import AudioFolder
+from training.recipe import Recipe
+from training.run_state import read_run, resume_run, save_run
+from training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("single_thread")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_audio(folder / "audio")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audio(folder: Path) -> AudioFolder:
+    return AudioFolder(folder / "audio", TINY.sample_rate)
+
+
+def make(recipe: Recipe, audio: AudioFolder, seed: int = 0, config: CodecConfig = TINY) -> Trainer:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Trainer(recipe, Codec(config), audio)
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4, 7])
+def test_resumed_equals_uninterrupted_bit_for_bit(
+    folder: Path, audio: AudioFolder, tmp_path: Path, stop: int
+) -> None:
+    """Stopped before, at and after the start of codebooks and discriminators, into a fresh trainer."""
+    recipe = tiny_recipe(folder)
+    whole, first, second = make(recipe, audio), make(recipe, audio), make(recipe, audio, seed=99)
+    whole.start()
+    first.start()
+    for _ in range(9):
+        whole.advance()
+    for _ in range(stop):
+        first.advance()
+    save_run(first, tmp_path / "half.pt")
+    resume_run(second, tmp_path / "half.pt")
+    assert second.step == stop
+    for _ in range(9 - stop):
+        second.advance()
+    save_run(whole, tmp_path / "whole.pt")
+    save_run(second, tmp_path / "resumed.pt")
+    assert_equal_runs(tmp_path / "whole.pt", tmp_path / "resumed.pt")
+
+
+def test_a_discriminator_of_another_size_starts_fresh(
+    folder: Path, audio: AudioFolder, tmp_path: Path
+) -> None:
+    trainer = make(tiny_recipe(folder), audio)
+    for _ in range(6):
+        trainer.advance()
+    save_run(trainer, tmp_path / "a.pt")
+    wider = tiny_recipe(folder, discriminator={"n_ffts": [256], "filters": 4, "start_step": 0})
+    other = make(wider, audio)
+    assert other.judge is not None
+    before = [p.detach().clone() for p in other.judge.parameters()]
+    resume_run(other, tmp_path / "a.pt")
+    assert all(torch.equal(p, q) for p, q in zip(before, other.judge.parameters(), strict=True))
+    other.advance()
+    without = make(tiny_recipe(folder, discriminator=None), audio)
+    resume_run(without, tmp_path / "a.pt")
+    without.advance()
+    assert without.step == other.step == 7
+
+
+def test_a_run_of_another_model_is_refused(folder: Path, audio: AudioFolder, tmp_path: Path) -> None:
+    save_run(make(tiny_recipe(folder), audio), tmp_path / "a.pt")
+    other = make(tiny_recipe(folder), audio, config=CodecConfig())
+    with pytest.raises(ConfigError, match="a run of another model config; train it into another folder"):
+        resume_run(other, tmp_path / "a.pt")
+
+
+class Trap:
+    """What a malicious checkpoint does when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, ("raise SystemExit('the checkpoint ran code')",)
+
+
+def test_what_is_no_checkpoint_is_refused_and_never_run(
+    folder: Path, audio: AudioFolder, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.pt"
+    save_run(make(tiny_recipe(folder), audio), path)
+    whole = path.read_bytes()
+    torch.save({"format": 1, "step": Trap()}, tmp_path / "trap.pt")
+    damaged = {
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "text": b"not a checkpoint",
+        "pickle": pickle.dumps(Trap(), protocol=2),
+        "trap": (tmp_path / "trap.pt").read_bytes(),
+    }
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ConfigError, match=f"{name} is damaged or no training checkpoint"):
+            read_run(tmp_path / name)
+    torch.save({"format": 99}, path)
+    with pytest.raises(ConfigError, match="no training checkpoint of format 1"):
+        read_run(path)
+    torch.save([1, 2], path)
+    with pytest.raises(ConfigError, match="no training checkpoint of format 1"):
+        read_run(path)
+    with pytest.raises(FileNotFoundError):
+        read_run(tmp_path / "nowhere.pt")
+
+
+def test_a_failed_write_keeps_the_last_checkpoint(folder: Path, audio: AudioFolder, tmp_path: Path) -> None:
+    trainer = make(tiny_recipe(folder), audio)
+    save_run(trainer, tmp_path / "a.pt")
+    good = (tmp_path / "a.pt").read_bytes()
+    # A function cannot be written, which is found out in the middle of the file.
+    trainer.optimiser.param_groups[0]["lr"] = lambda: None
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        save_run(trainer, tmp_path / "a.pt")
+    assert (tmp_path / "a.pt").read_bytes() == good
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
