@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from codec.errors import ForeignModelError
 from codec.importers.funcodec import funcodec_state, import_funcodec
 from codec.importers.funcodec_config import FuncodecConfig
 from codec.importers.state_dict import read_state_dict
+from codec.model import Encoded
 from codec.seanet_model import SeanetCodec
 from tests.codec.foreign import (
     FREQUENCY,
@@ -152,6 +154,22 @@ def test_full_size_models_have_every_tensor_and_no_other(name: str) -> None:
     for side in ("encoder", "decoder"):
         count = sum(tensor.numel() for key, tensor in found.items() if key.startswith(side))
         assert count == parameters[side]
+
+
+@pytest.mark.parametrize("name", ["encodec_16k_ds320", "freqcodec_mag_phase"])
+@pytest.mark.parametrize(("n_q", "suffix"), [(4, ""), (2, "_half_rate")])
+def test_token_files_of_the_reference_decode_to_its_wave_files(name: str, n_q: int, suffix: str) -> None:
+    """They hold no level, so the reference scales down what is above 0.99; FreqCodec's lack a frame."""
+    folder, codec = golden_dir("command_line"), imported(name)
+    _, _, listing = (folder / f"{name}.codecs.txt").read_text().partition(" ")
+    codes = torch.tensor(json.loads(listing))[:, :n_q]
+    with np.load(folder / "vectors.npz") as arrays:
+        expected = torch.from_numpy(arrays[f"{name}.decoded_file{suffix}_pcm16"].astype(np.float64))
+    encoded = Encoded(codes, (expected.shape[0],), (codes.shape[-1],))
+    audio = codec.decode(encoded)[0, 0].double()
+    peak = float(audio.abs().max())
+    audio *= min(1.0, 0.99 / peak) * 32768
+    assert furthest(audio, expected) <= 2
 
 
 @pytest.fixture
