@@ -68,10 +68,12 @@ class ResidualQuantizer(nn.Module):
         n_q = codes.shape[1]
         size = self.config.codebook_size
         offsets = torch.arange(n_q, device=codes.device).view(1, n_q, 1) * size
-        rows = torch.where(codes == ABSENT, n_q * size, codes + offsets)
-        table = functional.pad(self.codebooks[:n_q].flatten(0, 1), (0, 0, 0, 1))
-        flat = rows.transpose(1, 2).reshape(-1, n_q)
-        summed = functional.embedding_bag(flat, table, mode="sum")
+        present = codes != ABSENT
+        rows = torch.where(present, codes + offsets, 0).transpose(1, 2).reshape(-1, n_q)
+        # A weight of 0 leaves an entry out without a copy of the table that has a row of zeros.
+        weights = present.to(self.codebooks.dtype).transpose(1, 2).reshape(-1, n_q)
+        table = self.codebooks[:n_q].flatten(0, 1)
+        summed = functional.embedding_bag(rows, table, mode="sum", per_sample_weights=weights)
         return summed.view(codes.shape[0], codes.shape[2], -1)
 
     def forward(self, vectors: Tensor, n_q: Tensor) -> Quantized:

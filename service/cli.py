@@ -31,7 +31,7 @@ def register_serve(commands: SubParsers) -> None:
     _add_addresses(parser)
     add_repository(parser)
     parser.add_argument(
-        "--models", default="", metavar="NAME,NAME", help="models to serve, the first is the default (default all)"
+        "--models", default="", metavar="NAME,NAME", help="what to serve, the default model first (default all)"
     )
     parser.add_argument("--workers", type=int, help="processes per model version (default: one per core)")
     parser.add_argument("--slots", type=int, help="live streams that one worker holds")

@@ -41,6 +41,7 @@ SCRIPTS = {
     "kill_worker": Script("`kill -9` of workers under load", ("--seconds", "3", "--period", "0.5")),
     "shutdown": Script("SIGTERM under load", ("--seconds", "3", "--period", "0.5")),
     "quality": Script("objective quality of the clean validation clips, beside Opus", ("--every", "20")),
+    "visqol_quality": Script("ViSQOL of the clean validation clips, beside Opus", ("--every", "20")),
 }
 
 
@@ -53,7 +54,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.list:
         for name, script in SCRIPTS.items():
-            print(f"{name:12} {script.purpose}")
+            print(f"{name:16} {script.purpose}")
         return 0
     if unknown := sorted(set(arguments.names) - set(SCRIPTS)):
         parser.error(f"unknown: {', '.join(unknown)}; there are: {', '.join(SCRIPTS)}")

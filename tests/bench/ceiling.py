@@ -60,32 +60,29 @@ def measure_requests(service: Service, cores: Cores, connections: int, seconds: 
     """One-shot requests in a closed loop."""
     command = [*("taskset", "-c", cores.others), sys.executable, "-m", "tests.bench.http_load"]
     command += [str(service.http_port), _PATH, str(connections), str(seconds)]
-    result, cpu_seconds, wall_seconds = _with_cpu(service, command, wav(2.0))
-    # The load warms up before it counts; both are at the same rate.
-    requests = result["per_second"] * wall_seconds
-    return Ceiling(
-        "2 s WAV to tokens",
-        connections,
-        result["per_second"],
-        1e6 * cpu_seconds / requests,
-        cpu_seconds / wall_seconds,
-        result["p50_ms"],
-        result["p99_ms"],
-    )
+    return _measure("2 s WAV to tokens", connections, service, command, wav(2.0))
 
 
 def measure_messages(service: Service, cores: Cores, streams: int, seconds: float) -> Ceiling:
     """Live messages on many streams."""
     command = [*("taskset", "-c", cores.others), sys.executable, "-m", "tests.bench.ceiling"]
     command += ["--stream-client", service.grpc_target, str(streams), str(seconds)]
-    result, cpu_seconds, wall_seconds = _with_cpu(service, command, b"")
-    messages = result["per_second"] * wall_seconds
+    return _measure("80 ms PCM to tokens", streams, service, command, b"")
+
+
+def _measure(what: str, in_flight: int, service: Service, command: list[str], stdin: bytes) -> Ceiling:
+    """Run a load generator. The front end has nothing else to do, so all its CPU time was for this."""
+    cpu_seconds = service.cpu_seconds()
+    printed = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
+    cpu_seconds = service.cpu_seconds() - cpu_seconds
+    result: dict[str, float] = json.loads(printed)
+    each = cpu_seconds / result["total"]
     return Ceiling(
-        "80 ms PCM to tokens",
-        streams,
+        what,
+        in_flight,
         result["per_second"],
-        1e6 * cpu_seconds / messages,
-        cpu_seconds / wall_seconds,
+        1e6 * each,
+        each * result["per_second"],
         result["p50_ms"],
         result["p99_ms"],
     )
@@ -107,7 +104,8 @@ async def stream_client(target: str, streams: int, seconds: float) -> dict[str, 
     elapsed = time.monotonic() - began
     await asyncio.gather(*(channel.close() for channel in channels))
     p50, p99 = np.percentile(latencies_s, [50, 99]) * 1e3
-    return {"per_second": len(latencies_s) / elapsed, "p50_ms": p50, "p99_ms": p99}
+    count = len(latencies_s)
+    return {"total": count, "per_second": count / elapsed, "p50_ms": p50, "p99_ms": p99}
 
 
 async def _talk(channel: grpc.aio.Channel, end: float, latencies_s: list[float]) -> None:
@@ -120,26 +118,6 @@ async def _talk(channel: grpc.aio.Channel, end: float, latencies_s: list[float])
         await call.read()
         latencies_s.append(time.monotonic() - sent_at)
     await call.done_writing()
-
-
-def _with_cpu(service: Service, command: list[str], stdin: bytes) -> tuple[dict[str, float], float, float]:
-    """What a load generator printed, and the CPU and wall time of the front end meanwhile."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(stdin)
-    process.stdin.close()
-    # The generator starts by importing; what counts is the time in which the front end works.
-    idle = service.cpu_seconds()
-    while service.cpu_seconds() - idle < 0.02 and process.poll() is None:
-        time.sleep(0.01)
-    cpu_before, began = service.cpu_seconds(), time.monotonic()
-    printed = process.stdout.read()
-    cpu_seconds, wall_seconds = service.cpu_seconds() - cpu_before, time.monotonic() - began
-    if process.wait():
-        raise RuntimeError(f"the load generator has failed with status {process.returncode}")
-    result: dict[str, float] = json.loads(printed)
-    return result, cpu_seconds, wall_seconds
 
 
 def measure(seconds: float, cores: Cores, workers: int) -> list[Ceiling]:

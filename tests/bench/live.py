@@ -42,6 +42,7 @@ _DISTINCT_CLIPS = 16
 _WARM_UP_SECONDS = 1.0
 _LATE_SECONDS = 0.005
 _MOST_LATE_SHARE = 0.01
+_QUANTILES = (0.5, 0.99, 0.999, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def row(measured: Measured, setting: Setting) -> list[object]:
     failed = [run.outcome for _, _, run in measured.runs if run.outcome.status is not None]
     kinds = sorted({f"{outcome.status.name}: {outcome.detail}" for outcome in failed if outcome.status})
     wrong, off = _compare(measured, setting.n_q)
-    quantiles = [f"{1000 * value:.1f}" for value in np.quantile(taken, [0.5, 0.99, 0.999, 1.0])]
+    quantiles = [f"{1000 * value:.1f}" for value in np.quantile(taken, _QUANTILES, method="higher")]
     return [
         f"{setting.encode_streams} / {setting.decode_streams}", len(taken), *quantiles,
         f"{verdict} ({share:.2%} > 5 ms)", f"{len(failed)} {'; '.join(kinds)}", wrong, off,

@@ -84,9 +84,9 @@ def test_kmeans_of_fewer_rows_than_clusters_repeats_them() -> None:
 
 def test_the_start_leaves_little_for_later_stages() -> None:
     learner = make(codebooks=2)
-    assert not learner.started
+    before = learner.started
     learner.start(clusters(), 40, generator())
-    assert learner.started
+    assert (before, learner.started) == (False, True)
     quantized = quantize(learner, clusters())
     errors = [float(r.square().mean()) for r in quantized.residuals]
     assert errors[1] < 0.2 * errors[0]

@@ -42,16 +42,16 @@ def tiny_recipe(folder: Path, **changes: object) -> Recipe:
         "checkpoint_every": 5,
         "log_every": 2,
         "listen_every": 6,
-        "data": {"train": str(folder / "audio"), "crop_seconds": 0.2, "batch_items": 3},
+        "data": {"train": str(folder / "audio"), "crop_seconds": 0.16, "batch_items": 2},
         "codebooks": {
             "start_step": 3,
-            "start_vectors": 60,
+            "start_vectors": 40,
             "kmeans_iterations": 2,
             "decay": 0.8,
             "revival_share": 0.2,
             "n_q_choices": [1, 2, 4],
         },
-        "discriminator": {"n_ffts": [256, 128], "filters": 2, "start_step": 5, "items": 2},
+        "discriminator": {"n_ffts": [256, 128], "filters": 2, "start_step": 5, "items": 1},
         "optimiser": {"learning_rate": 2e-3, "warmup_steps": 4},
     }
     return Recipe.model_validate(tree | changes)

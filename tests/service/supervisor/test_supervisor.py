@@ -139,6 +139,7 @@ def flipped_byte(version: Path) -> None:
 def test_a_bad_version_is_rejected_while_the_old_one_serves_on(
     story: Story, before: Callable[[Path], None], after: Callable[[Path], None], stage: str
 ) -> None:
+    story.service.wait(story.service.is_ready, "readiness")
     before_it = story.version()
     folder = story.work / f"bad-{stage}"
     codec = tiny_codec(seed=3)
