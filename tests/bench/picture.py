@@ -1,6 +1,6 @@
 """The picture of the README: spectrograms of a clip and of what comes back at a few bitrates.
 
-python -m tests.bench.picture --model stream_16k --out docs/spectrograms.png
+    python -m tests.bench.picture --model stream_16k --out docs/spectrograms.png
 """
 
 import argparse
