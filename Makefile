@@ -45,7 +45,7 @@ $(STAMP):
 	@rm -f $(VENV)/.setup-* && touch $@
 	@echo "setup: done"
 
-serve: setup ## Serve the shipped models: REST, WebSocket and gRPC
+serve: setup ## Serve the shipped models over REST and gRPC
 	@exec $(BIN)/codecd serve --host $(HOST) --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) \
 		--metrics-port $(METRICS_PORT) --repository $(REPOSITORY)
 

@@ -73,9 +73,7 @@ class Client:
         except httpx.TransportError as error:
             raise from_transport(error) from error
 
-    def stream_encode(
-        self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT
-    ) -> Iterator[TokenChunk]:
+    def stream_encode(self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT) -> Iterator[TokenChunk]:
         """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded."""
         talk = EncodeTalk(selection)
         yield from _converse(talk, pcm, self._stub.StreamEncode)

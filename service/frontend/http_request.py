@@ -18,6 +18,8 @@ from service.status import Condition, ServiceError, service_error
 
 _MAX_TIMEOUT_MS = 3_600_000
 _MAX_ID_CHARACTERS = 128
+# All bodies held at one time may be as large as this many of the largest.
+_MAX_BODIES = 16
 # Most requests are over before it pays to watch for a client that leaves.
 _WATCH_AFTER_SECONDS = 0.02
 
@@ -39,9 +41,10 @@ class RequestRunner:
     """Runs handlers of raw bodies; every way out is an answer of the table and a count in the metrics."""
 
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self.draining = False
         self._limits = limits
         self._metrics = metrics
-        self.draining = False
+        self._bodies_bytes = 0
 
     async def run(self, operation: str, request: Request, handler: Handler) -> Response:
         """Read the body, call the handler, and answer."""
@@ -70,25 +73,32 @@ class RequestRunner:
         return response
 
     async def _handle(self, request: Request, handler: Handler, call: Call) -> Outcome:
-        with call:
-            body = await self._read_body(request, call)
-            call.watch(lambda: _disconnected(request), _WATCH_AFTER_SECONDS)
-            return await handler(request, body, call)
+        chunks: list[bytes] = []
+        try:
+            with call:
+                body = await self._read_body(request, call, chunks)
+                call.watch(lambda: _disconnected(request), _WATCH_AFTER_SECONDS)
+                return await handler(request, body, call)
+        finally:
+            self._bodies_bytes -= sum(map(len, chunks))
 
-    async def _read_body(self, request: Request, call: Call) -> bytes:
+    async def _read_body(self, request: Request, call: Call, chunks: list[bytes]) -> bytes:
         limit = self._limits.max_body_bytes
         declared = header(request, b"content-length")
         if declared is not None and declared.isdigit() and int(declared[:18]) > limit:
             raise _too_large(limit)
-        chunks = []
         received = 0
         try:
             async with asyncio.timeout(call.remaining_seconds):
                 async for chunk in request.stream():
                     received += len(chunk)
+                    chunks.append(chunk)
+                    self._bodies_bytes += len(chunk)
                     if received > limit:
                         raise _too_large(limit)
-                    chunks.append(chunk)
+                    if self._bodies_bytes > _MAX_BODIES * limit:
+                        message = "too many large bodies are being received; ask again later"
+                        raise ServiceError(Condition.OVERLOADED, message)
         except TimeoutError as error:
             message = "the body did not arrive in time; send it faster or allow more time"
             raise ServiceError(Condition.DEADLINE_EXCEEDED, message) from error

@@ -76,7 +76,7 @@ class Intake:
     ) -> bytes:
         """A file of samples `[sample, channel]`; large or compressed ones are written outside the loop."""
         if samples.nbytes <= 2 * _INLINE_BYTES and audio_format != "flac":
-            return encode_audio(samples.T, sample_rate, audio_format)
+            return write_samples(samples, sample_rate, audio_format)
         header = {
             "task": "write",
             "sample_rate": sample_rate,
@@ -100,6 +100,17 @@ class Intake:
         if audio is None or (audio.sample_rate, audio.channels) != (info.sample_rate, info.channels):
             return None
         return audio.samples.T
+
+
+def write_samples(samples: NDArray[np.float32], sample_rate: int, audio_format: AudioFormat) -> bytes:
+    """A file of samples `[sample, channel]` that a model gave.
+
+    Raises `ServiceError` INTERNAL for NaN and infinity: that is the model's fault, not the caller's.
+    """
+    try:
+        return encode_audio(samples.T, sample_rate, audio_format)
+    except CodecError as error:
+        raise ServiceError(Condition.INTERNAL, f"the model gave no sound audio: {error}") from error
 
 
 def _raw_fields(raw: RawFormat | None) -> dict[str, str | int] | None:

@@ -53,9 +53,7 @@ class Operations:
         self.intake = intake
         self._limits = limits
 
-    async def encode(
-        self, body: AudioBody, selector: ModelSelector, rate: Rate, call: Call
-    ) -> EncodedAudio:
+    async def encode(self, body: AudioBody, selector: ModelSelector, rate: Rate, call: Call) -> EncodedAudio:
         """Audio to codes."""
         info = self.router.resolve(selector)
         n_q = resolve_n_q(rate, info)

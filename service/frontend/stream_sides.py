@@ -4,11 +4,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from codec.audio import PcmFormat, encode_audio
+from codec.audio import PcmFormat
 from codec.audio.pcm import ENCODING_BYTES, Encoding, decode
 from codec.errors import CodecError
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend import messages
+from service.frontend.intake import write_samples
 from service.frontend.live_stream import Data, Event, Flushed, LiveStream
 from service.frontend.operations import check_codes
 from service.frontend.rate import resolve_n_q
@@ -128,8 +129,8 @@ class DecodeSide:
     def response(self, stream: LiveStream, event: Event) -> pb.StreamDecodeResponse:
         """Part of `StreamSide`."""
         if isinstance(event, Data):
-            samples = np.frombuffer(event.payload, "<f4").reshape(-1, stream.info.channels).T
-            pcm = encode_audio(samples, stream.info.sample_rate, self._format)
+            samples = np.frombuffer(event.payload, "<f4").reshape(-1, stream.info.channels)
+            pcm = write_samples(samples, stream.info.sample_rate, self._format)
             return pb.StreamDecodeResponse(audio=pb.PcmChunk(first_sample=event.first, samples=pcm))
         if isinstance(event, Flushed):
             return pb.StreamDecodeResponse(flushed=pb.Flushed(id=event.id))

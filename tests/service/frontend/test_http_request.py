@@ -77,3 +77,21 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
             connection.settimeout(5)
             assert connection.recv(1000).startswith(b"HTTP/1.1 504")
         assert httpx.post(service.url + "/encode", content=wav()).status_code == 200
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    """Sixteen of the largest bodies are held at a time; what comes beyond is told to come again."""
+    with running(limits=Limits(max_body_bytes=10_000, deadline_seconds=5)) as service:
+        head = b"POST /encode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n"
+        address = ("127.0.0.1", service.http_port)
+        connections = [socket.create_connection(address, timeout=5) for _ in range(16)]
+        for connection in connections:
+            connection.sendall(head + bytes(9_990))
+        wait_until(lambda: service.metric("codec_requests_in_flight", op="encode") == 16)
+        response = httpx.post(service.url + "/encode", content=wav(0.2))
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "overloaded"
+        for connection in connections:
+            connection.close()
+        wait_until(lambda: service.metric("codec_requests_in_flight", op="encode") == 0)
+        assert httpx.post(service.url + "/encode", content=wav(0.2)).status_code == 200
