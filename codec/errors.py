@@ -39,3 +39,7 @@ class RepositoryError(CodecError):
 
 class NotFoundError(RepositoryError):
     """An unknown model, version or channel."""
+
+
+class ForeignModelError(CodecError):
+    """Weights of another toolkit that cannot be imported: damaged, unsafe, or not of a known model."""

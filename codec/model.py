@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from codec.checks import check_codes, check_finite, check_items, check_n_q
 from codec.config import CodecConfig
 from codec.domain import AnalysisState, CausalSpectrum, InversionState, compress, expand
-from codec.errors import InvalidAudioError, InvalidRequestError, InvalidTokensError
+from codec.errors import InvalidRequestError, InvalidTokensError
 from codec.layers.state import map_state
 from codec.network import FrameNetwork, NetworkState
 from codec.quantizer import ABSENT, ResidualQuantizer
@@ -47,12 +48,16 @@ class DecoderState:
 class Encoded:
     """Codes of a batch: int64 `[batch, codebook, frame]`, `ABSENT` after an item's last frame.
 
-    `n_samples`, `n_frames`: per item, the samples that went in and the frames that they gave.
+    `n_samples`, `n_frames`: per item, the samples that went in and the frames that they gave. `scale`:
+    float32 `[batch, segment]`, the level of models that take it out, by which the decoder multiplies;
+    `labels`: int64 `[batch, label]`, the semantic stream of models that have one.
     """
 
     codes: Tensor
     n_samples: tuple[int, ...]
     n_frames: tuple[int, ...]
+    scale: Tensor | None = None
+    labels: Tensor | None = None
 
 
 class Codec(nn.Module):
@@ -68,6 +73,10 @@ class Codec(nn.Module):
         self.encoder = FrameNetwork(3 * bins * stack, latent, config.network.encoder_blocks, config)
         self.quantizer = ResidualQuantizer(config.quantizer)
         self.decoder = FrameNetwork(latent, 2 * bins * stack, config.network.decoder_blocks, config)
+
+    def reset_buffers(self) -> None:
+        """Compute what is not stored with the weights; needed after the module was made without memory."""
+        self.spectrum.reset_buffers()
 
     def encoder_state(self, slots: int) -> EncoderState:
         """Fresh state of `slots` encoder streams."""
@@ -134,12 +143,9 @@ class Codec(nn.Module):
         Codes of an item do not depend on its neighbours or on what stands after its end.
         Raises `InvalidAudioError` for empty or non-finite items, `InvalidRequestError` for n_q.
         """
-        lengths = tuple(lengths) if lengths is not None else (audio.shape[-1],) * audio.shape[0]
-        if not lengths or min(lengths) < 1 or max(lengths) > audio.shape[-1]:
-            raise InvalidAudioError("every item needs at least one sample and no more than the tensor holds")
+        lengths = check_items(audio, self.config.channels, lengths)
         audio = _silence_after(audio, lengths)
-        if not torch.isfinite(audio).all():
-            raise InvalidAudioError("audio holds NaN or infinity; clean it before encoding")
+        check_finite(audio)
         n_frames = tuple(self.config.frames_for(n) for n in lengths)
         total = max(n_frames) * self.config.hop_samples
         audio = functional.pad(audio, (0, max(0, total - audio.shape[-1])))[..., :total]
@@ -174,22 +180,11 @@ class Codec(nn.Module):
 
     def check_codes(self, codes: Tensor) -> None:
         """Raise `InvalidTokensError` unless codes are `[batch, n_q, frame]`, int64, and in range."""
-        quantizer = self.config.quantizer
-        if codes.dim() != 3 or codes.dtype != torch.int64 or 0 in codes.shape:
-            raise InvalidTokensError("codes must be int64 [batch, codebook, frame] and not empty")
-        if codes.shape[1] > quantizer.codebooks:
-            raise InvalidTokensError(f"{codes.shape[1]} codebooks; this model has {quantizer.codebooks}")
-        low, high = int(codes.min()), int(codes.max())
-        if low < ABSENT or high >= quantizer.codebook_size:
-            raise InvalidTokensError(
-                f"codes reach from {low} to {high}; valid: 0..{quantizer.codebook_size - 1}"
-            )
+        check_codes(codes, self.config.quantizer)
 
     def check_n_q(self, n_q: int) -> None:
         """Raise `InvalidRequestError` unless the model has `n_q` codebooks."""
-        codebooks = self.config.quantizer.codebooks
-        if not 1 <= n_q <= codebooks:
-            raise InvalidRequestError(f"n_q is {n_q}; this model has codebooks 1..{codebooks}")
+        check_n_q(n_q, self.config.quantizer)
 
     @staticmethod
     def _missing_rows(batch: int, frames: int) -> int:

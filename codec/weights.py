@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,23 +13,33 @@ from torch import Tensor
 from codec.config import CodecConfig
 from codec.errors import RepositoryError
 from codec.model import Codec
+from codec.model_config import ModelConfig
+from codec.seanet_config import SeanetCodecConfig
+from codec.seanet_model import SeanetCodec
 
 _DTYPES = ("F16", "F32")
 
 
-def save_weights(codec: Codec, path: Path) -> None:
-    """Write all weights and codebooks, rounded to float16."""
+def save_weights(codec: Codec | SeanetCodec, path: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write all weights and codebooks, rounded to float16, or exactly as float32.
+
+    A codec whose weight norm was folded no longer has the tensors that its config names.
+    """
     state = codec.state_dict()
-    save_file({name: tensor.to(torch.float16).contiguous() for name, tensor in state.items()}, path)
+    save_file({name: tensor.to(dtype).contiguous() for name, tensor in state.items()}, path)
 
 
-def load_weights(config: CodecConfig, path: Path) -> Codec:
+@overload
+def load_weights(config: CodecConfig, path: Path) -> Codec: ...
+@overload
+def load_weights(config: SeanetCodecConfig, path: Path) -> SeanetCodec: ...
+def load_weights(config: ModelConfig, path: Path) -> Codec | SeanetCodec:
     """The codec of `config` with the weights of `path`, in float32, ready to infer.
 
     Raises `RepositoryError` if names, shapes or types are not those of the config, or a value is not finite.
     """
     with torch.device("meta"):
-        codec = Codec(config)
+        codec = SeanetCodec(config) if isinstance(config, SeanetCodecConfig) else Codec(config)
     wanted = {name: tuple(tensor.shape) for name, tensor in codec.state_dict().items()}
     codec.to_empty(device="cpu")
     try:
@@ -42,7 +52,7 @@ def load_weights(config: CodecConfig, path: Path) -> Codec:
         if not torch.isfinite(tensor).all():
             raise RepositoryError(f"{path.name}: {name} holds NaN or infinity; publish a sound checkpoint")
     codec.load_state_dict(state)
-    codec.spectrum.reset_buffers()
+    codec.reset_buffers()
     return codec.eval().requires_grad_(False)
 
 
@@ -58,7 +68,7 @@ def _check_layout(wanted: dict[str, tuple[int, ...]], found: dict[str, Any], pat
             )
 
 
-def token_space_of(config: CodecConfig, codebooks: Tensor) -> str:
+def token_space_of(config: ModelConfig, codebooks: Tensor) -> str:
     """The identity of what codes mean: a hash over codebooks, quantizer config and frame rate.
 
     Two versions with the same id can decode each other's tokens. `codebooks` as published (float16).

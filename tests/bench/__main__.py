@@ -29,6 +29,7 @@ class Script:
 SCRIPTS = {
     "speed": Script("real-time factors on one core, beside encodec", ("--repeats", "2", "--seconds", "8")),
     "exactness": Script("stream = offline over 30 minutes of speech", ("--minutes", "1")),
+    "families": Script("SEANet presets: parameters, speed, mismatches", ("--seconds", "1", "encodec_16k")),
     "one_shot": Script(
         "served rate over the bare model's, and latency",
         ("--seconds", "1.5", "--repeats", "1", "--clips", "2", "--clients", "8"),

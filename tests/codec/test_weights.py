@@ -1,5 +1,6 @@
 """Weights on disk: rounded once, loaded as they were written, and refused with a reason otherwise."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from torch import Tensor
 from codec.config import CodecConfig, NetworkConfig, QuantizerConfig
 from codec.errors import RepositoryError
 from codec.weights import load_weights, save_weights, token_space_of
+from tests.codec import seanets
+from tests.codec.foreign import imported, vectors
 from tests.codec.models import TINY, noise, random_codec
+from tests.codec.seanets import small_codec
 
 Tensors = dict[str, Tensor]
 WEIGHT = "encoder.enter.weight"
@@ -129,3 +133,29 @@ def test_the_token_space_is_the_meaning_of_codes_and_nothing_else() -> None:
         token_space_of(CodecConfig(quantizer=QuantizerConfig(codebooks=6, codebook_size=65)), books),
     ]
     assert len({space, *others}) == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["soundstream_16k", "freqcodec_m6", "freqcodec_16k_stream", "semantic_concat"]
+)
+def test_other_families_are_kept_exactly_in_float32(name: str, tmp_path: Path) -> None:
+    codec = copy.deepcopy(small_codec(name)).float()
+    save_weights(codec, tmp_path / "model.safetensors", torch.float32)
+    loaded = load_weights(codec.config, tmp_path / "model.safetensors")
+    state = loaded.state_dict()
+    assert all(torch.equal(tensor, state[key]) for key, tensor in codec.state_dict().items())
+    audio, words = seanets.noise(codec, 1, 3000).float(), seanets.labels(codec, 1, 3000)
+    encoded = loaded.encode(audio, 4, labels=words)
+    assert torch.equal(encoded.codes, codec.encode(audio, 4, labels=words).codes)
+    assert torch.equal(loaded.decode(encoded), codec.decode(encoded))
+    with pytest.raises(RepositoryError, match="missing or unexpected"):
+        load_weights(TINY, tmp_path / "model.safetensors")
+
+
+def test_an_imported_model_is_kept_exactly(tmp_path: Path) -> None:
+    codec, golden = imported("encodec_16k_ds320"), vectors("encodec_16k_ds320")
+    save_weights(codec, tmp_path / "model.safetensors", torch.float32)
+    loaded = load_weights(codec.config, tmp_path / "model.safetensors")
+    wav = golden["b.wav"].view(1, 1, -1)
+    assert torch.equal(loaded.encode(wav, 8).codes[0], golden["b.codes"])
+    assert token_space_of(codec.config, codec.quantizer.codebooks).startswith("ts-")

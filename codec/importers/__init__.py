@@ -1,0 +1,1 @@
+"""Weights released by other toolkits, as codecs of this library."""
