@@ -33,20 +33,20 @@ def pack(header: Header, body_bytes: int) -> bytes:
 
 def main() -> None:
     """Answer requests until the other side closes the socket."""
-    connection = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings, _ = _receive(connection)
-    _confine(settings["memory_bytes"])
-    connection.sendall(pack({}, 0))
-    while True:
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
         try:
-            header, body = _receive(connection)
+            settings, _ = _receive(connection)
+            _confine(settings["memory_bytes"])
+            connection.sendall(pack({}, 0))
+            while True:
+                header, body = _receive(connection)
+                _allow_cpu(settings["cpu_seconds"])
+                answer, result = _answer(header, body)
+                connection.sendall(pack(answer, len(result)))
+                connection.sendall(result)
         except (EOFError, ConnectionError):
             return
-        _allow_cpu(settings["cpu_seconds"])
-        answer, result = _answer(header, body)
-        connection.sendall(pack(answer, len(result)))
-        connection.sendall(result)
 
 
 def _answer(header: Header, body: bytes) -> tuple[Header, bytes | memoryview]:

@@ -16,7 +16,7 @@ from service.status import Condition, ServiceError
 
 logger = logging.getLogger(__name__)
 
-_SWEEP_SECONDS = 0.25
+_SWEEP_SECONDS = 0.1
 # Near the end of the grace period a stream is flushed for its client; the rest of its output has this
 # long, and its status as long again.
 _LAST_OUTPUT_SECONDS = 1.0
@@ -103,10 +103,12 @@ class StreamServer:
         if active.end is not None:
             return
         error = active.stream.overdue(now)
-        if active.abort_at is not None and now >= active.abort_at:
-            error = ServiceError(Condition.UNAVAILABLE, _GONE)
-        elif active.flush_at is not None and now >= active.flush_at:
+        if active.flush_at is not None and now >= active.flush_at:
+            # Its last output is flushed for it first, however late this look comes.
+            active.flush_at = None
             active.cut()
+        elif active.abort_at is not None and now >= active.abort_at:
+            error = ServiceError(Condition.UNAVAILABLE, _GONE)
         if error is not None:
             active.end = error
             active.task.cancel()

@@ -60,6 +60,7 @@ class WorkerLink(asyncio.Protocol):
         self._reader = MessageReader()
         self._transport: asyncio.Transport | None = None
         self._next_session = 1
+        self._outgoing: list[bytes] = []
         self._jobs: dict[int, asyncio.Future[Message]] = {}
         self._streams: dict[int, StreamSink] = {}
 
@@ -185,8 +186,17 @@ class WorkerLink(asyncio.Protocol):
         return self._next_session
 
     def _write(self, message: Message) -> None:
+        if self._transport is None:
+            return
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append(message.pack())
+
+    def _flush(self) -> None:
+        """Send all that this turn of the loop had to say: one system call, and one wake-up of the worker."""
+        outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None:
-            self._transport.write(message.pack())
+            self._transport.writelines(outgoing)
 
     def _tell_if_idle(self) -> None:
         if self.idle:

@@ -75,7 +75,7 @@ def test_a_stream_of_a_replaced_version_is_sent_away_at_the_end_of_its_time(serv
         talk.send(open_encode(), audio(500))
         assert talk.next().opened.identity.version == _OLD
         old, _ = _replace(service)
-        service.send({"type": "go_away", "worker": old.id, "grace_seconds": 0.8})
+        service.send({"type": "go_away", "worker": old.id, "grace_seconds": 2})
         kinds: list[str] = []
         code = None
         try:
