@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_an_interrupt_ends_it_and_leaves_nothing_half_done(root: Path, tmp_path:
     source.parent.mkdir()
     soundfile.write(source, np.zeros(3600 * RATE, np.int16), RATE)
     arguments = command(root, "encode", source.parent, target)
-    with subprocess.Popen(arguments, cwd=REPOSITORY_ROOT, stderr=subprocess.PIPE) as process:
+    # A shell's background job, as which this may run, ignores interrupts, and its children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(arguments, cwd=REPOSITORY_ROOT, stderr=subprocess.PIPE, preexec_fn=heed) as process:
         try:
             deadline = time.monotonic() + 60
             while not any(target.glob(".*.part")):
