@@ -1,10 +1,11 @@
 """One strict, frozen config describes a whole model; an unknown key is an error."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from codec.errors import ConfigError
 
 PositiveInt = Annotated[int, Field(gt=0)]
+Parsed = TypeVar("Parsed")
 
 
 class _Strict(BaseModel):
@@ -123,8 +125,13 @@ def parse_config(text: str, source: str) -> CodecConfig:
 
     Raises `ConfigError` for YAML that does not parse, unknown keys and values out of range.
     """
+    return parse_yaml(CodecConfig.model_validate, text, source)
+
+
+def parse_yaml(validate: Callable[[object], Parsed], text: str, source: str) -> Parsed:
+    """What `validate` makes of YAML text. Raises `ConfigError` for what either refuses."""
     try:
-        return CodecConfig.model_validate(yaml.safe_load(text))
+        return validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is not YAML: {error}") from error
     except ValidationError as error:
@@ -133,8 +140,12 @@ def parse_config(text: str, source: str) -> CodecConfig:
 
 def read_config(path: Path) -> CodecConfig:
     """The config in a YAML file. Raises `ConfigError` as `parse_config` does, and `OSError`."""
+    return parse_config(_read_text(path), str(path))
+
+
+def _read_text(path: Path) -> str:
     try:
-        return parse_config(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not text; give the path of a YAML file") from error
 
@@ -159,10 +170,18 @@ def load_config(name_or_path: str) -> CodecConfig:
 
     Raises `ConfigError` if it is neither.
     """
+    return parse_config(*find_config(name_or_path))
+
+
+def find_config(name_or_path: str) -> tuple[str, str]:
+    """The text of a preset or of a YAML file, and what errors are to call it.
+
+    Raises `ConfigError` if there is neither.
+    """
     shipped = presets()
     if name_or_path in shipped:
-        return parse_config(shipped[name_or_path], f"preset {name_or_path}")
+        return shipped[name_or_path], f"preset {name_or_path}"
     path = Path(name_or_path)
     if not path.is_file():
         raise ConfigError(f"{name_or_path!r} is no file and no preset; presets: {', '.join(sorted(shipped))}")
-    return read_config(path)
+    return _read_text(path), str(path)

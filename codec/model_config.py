@@ -1,13 +1,10 @@
 """The configs of all families: one YAML text, told apart by its `family`."""
 
-from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from codec.config import CodecConfig, explain, presets
-from codec.errors import ConfigError
+from codec.config import CodecConfig, find_config, parse_yaml
 from codec.seanet_config import SeanetCodecConfig
 
 ModelConfig = CodecConfig | SeanetCodecConfig
@@ -20,12 +17,7 @@ def parse_model_config(text: str, source: str) -> ModelConfig:
 
     Raises `ConfigError` for YAML that does not parse, an unknown family or key, and values out of range.
     """
-    try:
-        return _ANY.validate_python(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not YAML: {error}") from error
-    except ValidationError as error:
-        raise ConfigError(f"{source} is not a codec config; correct {explain(error)}") from error
+    return parse_yaml(_ANY.validate_python, text, source)
 
 
 def load_model_config(name_or_path: str) -> ModelConfig:
@@ -33,10 +25,4 @@ def load_model_config(name_or_path: str) -> ModelConfig:
 
     Raises `ConfigError` if it is neither.
     """
-    shipped = presets()
-    if name_or_path in shipped:
-        return parse_model_config(shipped[name_or_path], f"preset {name_or_path}")
-    path = Path(name_or_path)
-    if not path.is_file():
-        raise ConfigError(f"{name_or_path!r} is no file and no preset; presets: {', '.join(sorted(shipped))}")
-    return parse_model_config(path.read_text(), str(path))
+    return parse_model_config(*find_config(name_or_path))
