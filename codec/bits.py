@@ -17,18 +17,14 @@ def packed_bytes(count: int, bits: int) -> int:
 
 
 def pack_bits(values: NDArray[np.uint16], bits: int) -> bytes:
-    """Pack the last axis of `values`, each below `2**bits`; every row starts on a new byte.
+    """Pack the lowest `bits` bits of the last axis of `values`; every row starts on a new byte.
 
-    `[value]` gives `packed_bytes(value, bits)` bytes, `[row, value]` that many per row, rows joined. Raises
-    `ValueError` for `bits` outside 1..16 or a value that does not fit.
+    `[value]` gives `packed_bytes(value, bits)` bytes, `[row, value]` that many per row, rows joined. That
+    the values need no more bits is for the caller to know. Raises `ValueError` for `bits` outside 1..16.
     """
     _check_bits(bits)
-    if values.size and int(values.max()) >> bits:
-        raise ValueError(
-            f"{int(values.max())} does not fit {bits} bits; the values must be below {1 << bits}"
-        )
-    octets = np.ascontiguousarray(values, "<u2").view(np.uint8).reshape(*values.shape, 2)
-    each = np.unpackbits(octets, axis=-1, count=bits, bitorder="little")
+    octets = np.ascontiguousarray(values, "<u2").view(np.uint8)
+    each = np.unpackbits(octets, bitorder="little").reshape(*values.shape, MAX_BITS)[..., :bits]
     joined = each.reshape(*values.shape[:-1], values.shape[-1] * bits)
     return np.packbits(joined, axis=-1, bitorder="little").tobytes()
 
@@ -45,11 +41,10 @@ def unpack_bits(packed: bytes | memoryview, count: int, bits: int, rows: int = 1
         raise ValueError(f"{len(packed)} bytes given; {rows} rows of {count} values take {rows * row_bytes}")
     octets = np.frombuffer(packed, np.uint8).reshape(rows, row_bytes)
     joined = np.unpackbits(octets, axis=-1, count=count * bits, bitorder="little")
-    each = joined.reshape(rows, count, bits)
-    values = np.packbits(each, axis=-1, bitorder="little")
-    wide = np.zeros((rows, count, 2), np.uint8)
-    wide[..., : values.shape[-1]] = values
-    return wide.view("<u2")[..., 0].astype(np.uint16)
+    each = np.zeros((rows, count, MAX_BITS), np.uint8)
+    each[..., :bits] = joined.reshape(rows, count, bits)
+    values = np.packbits(each.ravel(), bitorder="little").view("<u2").reshape(rows, count)
+    return values.astype(np.uint16, copy=False)
 
 
 def _check_bits(bits: int) -> None:

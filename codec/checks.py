@@ -37,6 +37,16 @@ def check_n_q(n_q: int, quantizer: QuantizerConfig) -> None:
         raise InvalidRequestError(f"n_q is {n_q}; this model has codebooks 1..{quantizer.codebooks}")
 
 
+def check_n_qs(n_q: int | Sequence[int], items: int, quantizer: QuantizerConfig) -> tuple[int, ...]:
+    """n_q of every item, given one for all or one each. Raises `InvalidRequestError` for what is not."""
+    wanted = (n_q,) * items if isinstance(n_q, int) else tuple(n_q)
+    if len(wanted) != items:
+        raise InvalidRequestError(f"{len(wanted)} n_q for a batch of {items}; give one or one each")
+    for count in wanted:
+        check_n_q(count, quantizer)
+    return wanted
+
+
 def check_codes(codes: Tensor, quantizer: QuantizerConfig) -> None:
     """Raise `InvalidTokensError` unless codes are `[batch, n_q, frame]`, int64, and in range."""
     if codes.dim() != 3 or codes.dtype != torch.int64 or 0 in codes.shape:

@@ -5,8 +5,12 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from codec.commands.coding import register_decode, register_encode
-from codec.commands.inspection import register_info, register_models, register_thin
+from codec.commands.importing import register_import
+from codec.commands.inspection import register_info, register_thin
+from codec.commands.models import register_models
 from codec.commands.options import SubParsers
+from codec.commands.tables import register_tables
+from codec.commands.units import register_units
 from codec.errors import CodecError
 
 _COMMAND_GROUP = "codecd.commands"
@@ -47,6 +51,9 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     register_info(commands)
     register_thin(commands)
     register_models(commands)
+    register_tables(commands)
+    register_import(commands)
+    register_units(commands)
     if wanted not in commands.choices:
         added = sorted(entry_points(group=_COMMAND_GROUP), key=lambda point: point.name)
         for point in [point for point in added if point.name == wanted] or added:

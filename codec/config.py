@@ -8,11 +8,23 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from codec.errors import ConfigError
 
-PositiveInt = Annotated[int, Field(gt=0)]
+Rate = Annotated[int, Field(gt=0, le=2**20)]
+"""Samples per second."""
+Length = Annotated[int, Field(gt=0, le=2**31 - 1)]
+"""In samples."""
+Size = Annotated[int, Field(gt=0, le=2**16)]
+"""What memory grows with, far beyond any use: the layout of the largest model can still be computed."""
+Reach = Annotated[int, Field(gt=0, le=2**10)]
+"""Likewise for kernels and strides."""
+Count = Annotated[int, Field(gt=0, le=64)]
+"""Likewise for layers, which take time to lay out."""
+
+MAX_CONFIG_BYTES = 2**16
+
 Parsed = TypeVar("Parsed")
 
 
@@ -27,8 +39,8 @@ class SpectrumConfig(_Strict):
     of the magnitude, 1 keeps the spectrum linear; `floor`: smallest magnitude told apart from silence.
     """
 
-    n_fft: PositiveInt = 512
-    hop_samples: PositiveInt = 160
+    n_fft: Size = 512
+    hop_samples: Size = 160
     compression: Annotated[float, Field(gt=0, le=1)] = 0.5
     floor: Annotated[float, Field(gt=0)] = 1e-4
 
@@ -56,12 +68,12 @@ class NetworkConfig(_Strict):
     block's inner layer over its outer one; `kernel_frames`: reach of a block's depthwise convolution.
     """
 
-    spectra_per_frame: PositiveInt = 2
-    width: PositiveInt = 384
-    expansion: PositiveInt = 2
-    kernel_frames: PositiveInt = 7
-    encoder_blocks: PositiveInt = 3
-    decoder_blocks: PositiveInt = 5
+    spectra_per_frame: Reach = 2
+    width: Size = 384
+    expansion: Reach = 2
+    kernel_frames: Reach = 7
+    encoder_blocks: Count = 3
+    decoder_blocks: Count = 5
 
 
 class QuantizerConfig(_Strict):
@@ -69,7 +81,7 @@ class QuantizerConfig(_Strict):
 
     codebooks: Annotated[int, Field(gt=0, le=64)] = 32
     codebook_size: Annotated[int, Field(gt=1, le=65536)] = 1024
-    dimension: PositiveInt = 64
+    dimension: Size = 64
 
     @property
     def bits_per_code(self) -> int:
@@ -77,11 +89,30 @@ class QuantizerConfig(_Strict):
         return (self.codebook_size - 1).bit_length()
 
 
+class FactorisedQuantizerConfig(QuantizerConfig):
+    """Residual vector quantizer whose stages look up in a projection to `code_dimension` numbers."""
+
+    kind: Literal["factorised"]
+    code_dimension: Size = 8
+
+
+def _kind_of(quantizer: object) -> str:
+    # The Euclidean quantizer has no `kind`: its fields are hashed into the token space of old versions.
+    has_kind = "kind" in quantizer if isinstance(quantizer, dict) else hasattr(quantizer, "kind")
+    return "factorised" if has_kind else "euclidean"
+
+
+AnyQuantizerConfig = Annotated[
+    Annotated[QuantizerConfig, Tag("euclidean")] | Annotated[FactorisedQuantizerConfig, Tag("factorised")],
+    Discriminator(_kind_of),
+]
+
+
 class CodecConfig(_Strict):
     """A whole codec: what turns audio into latent frames, how those are quantized, and back."""
 
     family: Literal["spectral"] = "spectral"
-    sample_rate: PositiveInt = 16000
+    sample_rate: Rate = 16000
     channels: Literal[1] = 1
     spectrum: SpectrumConfig = SpectrumConfig()
     network: NetworkConfig = NetworkConfig()
@@ -107,6 +138,17 @@ class CodecConfig(_Strict):
         """Algorithmic latency of encode and decode together: one frame and the decoder's delay."""
         return 1000 * (self.hop_samples + self.delay_samples) / self.sample_rate
 
+    @property
+    def streamable(self) -> bool:
+        """Every model of this family streams: nothing looks ahead or at the whole item."""
+        return True
+
+    @property
+    def receptive_field_samples(self) -> int:
+        """Input samples that a frame's codes depend on, its own hop included."""
+        frames = 1 + self.network.encoder_blocks * (self.network.kernel_frames - 1)
+        return frames * self.hop_samples + self.delay_samples
+
     def bitrate_bps(self, n_q: int) -> Fraction:
         """Bits per second of `n_q` codebooks, exact."""
         return self.frame_rate * n_q * self.quantizer.bits_per_code
@@ -128,24 +170,37 @@ def parse_config(text: str, source: str) -> CodecConfig:
     return parse_yaml(CodecConfig.model_validate, text, source)
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: some lines of them can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*); write the value out")
+        return super().compose_node(parent, index)
+
+
 def parse_yaml(validate: Callable[[object], Parsed], text: str, source: str) -> Parsed:
     """What `validate` makes of YAML text. Raises `ConfigError` for what either refuses."""
     try:
-        return validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+        # Safe in spite of the name: the loader is a SafeLoader.
+        loaded = yaml.load(text, _PlainLoader)
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # Not all of PyYAML's errors are its own: a date in month 13, `!!int x`, lists a thousand deep.
         raise ConfigError(f"{source} is not YAML: {error}") from error
+    try:
+        return validate(loaded)
     except ValidationError as error:
         raise ConfigError(f"{source} is not a codec config; correct {explain(error)}") from error
 
 
-def read_config(path: Path) -> CodecConfig:
-    """The config in a YAML file. Raises `ConfigError` as `parse_config` does, and `OSError`."""
-    return parse_config(_read_text(path), str(path))
-
-
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a config file. Raises `ConfigError` if it is no text, or too much of it, and `OSError`."""
+    with path.open("rb") as file:
+        content = file.read(MAX_CONFIG_BYTES + 1)
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes; give the path of a config")
     try:
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not text; give the path of a YAML file") from error
 
@@ -184,4 +239,4 @@ def find_config(name_or_path: str) -> tuple[str, str]:
     path = Path(name_or_path)
     if not path.is_file():
         raise ConfigError(f"{name_or_path!r} is no file and no preset; presets: {', '.join(sorted(shipped))}")
-    return _read_text(path), str(path)
+    return read_text(path), str(path)

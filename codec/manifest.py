@@ -55,8 +55,9 @@ class ManifestDraft(_Strict):
     """What the publisher says about a model; the repository adds version, time and files.
 
     `token_space`: hash over codebooks, quantizer config and frame rate; `frame_rate`: numerator and
-    denominator in lowest terms; `receptive_field_samples`: input samples that a frame depends on, None for
-    all; `delay_samples`: decoded samples that precede sample 0; `metrics`: measured figures by name.
+    denominator in lowest terms; `causal`: whether it streams, exactly; `receptive_field_samples`: input
+    samples that a frame depends on, None for all; `delay_samples`: decoded samples that precede sample 0;
+    `latency_ms`: None for models that need the whole item; `metrics`: measured figures by name.
     """
 
     name: ModelName
@@ -70,7 +71,7 @@ class ManifestDraft(_Strict):
     causal: bool
     receptive_field_samples: Positive | None
     delay_samples: Annotated[int, Field(ge=0)]
-    latency_ms: Annotated[float, Field(ge=0)]
+    latency_ms: Annotated[float, Field(ge=0)] | None
     golden: GoldenVectors | None = None
     metrics: dict[str, float] = {}
     description: str = ""

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from codec.checks import check_codes, check_finite, check_items, check_n_q
+from codec.checks import check_codes, check_finite, check_items, check_n_q, check_n_qs
 from codec.config import CodecConfig
 from codec.domain import AnalysisState, CausalSpectrum, InversionState, compress, expand
+from codec.encoded import Encoded, mask_unused
 from codec.errors import InvalidRequestError, InvalidTokensError
+from codec.layers.ragged import ends_of, silence
 from codec.layers.state import map_state
 from codec.network import FrameNetwork, NetworkState
-from codec.quantizer import ABSENT, ResidualQuantizer
+from codec.quantizer import ResidualQuantizer
 
 MIN_ROWS = 4
 """Fewest rows of a matrix product. With one thread, MKL gives a row the same bits in any product of at
@@ -42,22 +44,6 @@ class DecoderState:
 
     network: NetworkState
     inversion: InversionState
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Codes of a batch: int64 `[batch, codebook, frame]`, `ABSENT` after an item's last frame.
-
-    `n_samples`, `n_frames`: per item, the samples that went in and the frames that they gave. `scale`:
-    float32 `[batch, segment]`, the level of models that take it out, by which the decoder multiplies;
-    `labels`: int64 `[batch, label]`, the semantic stream of models that have one.
-    """
-
-    codes: Tensor
-    n_samples: tuple[int, ...]
-    n_frames: tuple[int, ...]
-    scale: Tensor | None = None
-    labels: Tensor | None = None
 
 
 class Codec(nn.Module):
@@ -114,7 +100,7 @@ class Codec(nn.Module):
 
         Raises `InvalidRequestError` if n_q is out of range or the samples are not whole frames.
         """
-        self.check_n_q(n_q)
+        check_n_q(n_q, self.config.quantizer)
         batch, hop = audio.shape[0], self.config.hop_samples
         if audio.shape[-1] == 0 or audio.shape[-1] % hop:
             raise InvalidRequestError(f"a step takes whole frames of {hop} samples, not {audio.shape[-1]}")
@@ -137,14 +123,24 @@ class Codec(nn.Module):
         return audio[:batch], map_state(new_state, lambda t: t[:batch])
 
     @torch.no_grad()
-    def encode(self, audio: Tensor, n_q: int, lengths: Sequence[int] | None = None) -> Encoded:
+    def encode(
+        self,
+        audio: Tensor,
+        n_q: int | Sequence[int],
+        lengths: Sequence[int] | None = None,
+        labels: Tensor | None = None,
+    ) -> Encoded:
         """Codes of whole items: float32 `[batch, 1, sample]`, item b being its first `lengths[b]` samples.
 
-        Codes of an item do not depend on its neighbours or on what stands after its end.
-        Raises `InvalidAudioError` for empty or non-finite items, `InvalidRequestError` for n_q.
+        `n_q`: one for all items or one each. Codes of an item do not depend on its neighbours or on what
+        stands after its end. Raises `InvalidAudioError` for empty or non-finite items, `InvalidRequestError`
+        for n_q, and for labels, which this family does not hear.
         """
+        if labels is not None:
+            raise InvalidRequestError("this model has no semantic stream; leave the labels out")
         lengths = check_items(audio, self.config.channels, lengths)
-        audio = _silence_after(audio, lengths)
+        wanted = check_n_qs(n_q, len(lengths), self.config.quantizer)
+        audio = silence(audio, torch.tensor(lengths, device=audio.device))
         check_finite(audio)
         n_frames = tuple(self.config.frames_for(n) for n in lengths)
         total = max(n_frames) * self.config.hop_samples
@@ -152,39 +148,32 @@ class Codec(nn.Module):
         state = self.encoder_state(audio.shape[0])
         pieces = []
         for piece in audio.split(PIECE_FRAMES * self.config.hop_samples, dim=-1):
-            codes, state = self.encode_step(piece, state, n_q)
+            codes, state = self.encode_step(piece, state, max(wanted))
             pieces.append(codes)
-        codes = torch.cat(pieces, dim=-1)
-        outside = torch.arange(codes.shape[-1]) >= torch.tensor(n_frames)[:, None, None]
-        return Encoded(codes.masked_fill(outside.to(codes.device), ABSENT), lengths, n_frames)
+        return Encoded(mask_unused(torch.cat(pieces, dim=-1), n_frames, wanted), lengths, n_frames)
 
     @torch.no_grad()
-    def decode(self, codes: Tensor, n_samples: int | None = None) -> Tensor:
-        """Audio float32 `[batch, 1, sample]` of codes int64 `[batch, n_q, frame]`.
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Audio float32 `[batch, 1, sample]`, of item b `n_samples[b]` samples, then zeros.
 
-        Without `n_samples` the result is all that the frames complete: `frames * hop - delay`.
-        Raises `InvalidTokensError` for codes out of range or too few frames for `n_samples`.
+        Codebooks may be left out from the last one on: all of a batch by cutting `codes`, one item's by
+        `ABSENT`. Raises `InvalidTokensError` for codes out of range or too few frames for the samples.
         """
         hop, delay = self.config.hop_samples, self.config.delay_samples
-        self.check_codes(codes)
-        complete = codes.shape[-1] * hop - delay
-        wanted = complete if n_samples is None else n_samples
-        if wanted > complete:
-            raise InvalidTokensError(f"{codes.shape[-1]} frames complete {complete} samples, not {wanted}")
-        state = self.decoder_state(codes.shape[0])
+        check_codes(encoded.codes, self.config.quantizer)
+        complete = encoded.codes.shape[-1] * hop - delay
+        longest = max(encoded.n_samples, default=0)
+        if len(encoded.n_samples) != encoded.codes.shape[0] or not 0 < longest <= complete:
+            raise InvalidTokensError(
+                f"{list(encoded.codes.shape)} codes complete {complete} samples each, not {encoded.n_samples}"
+            )
+        state = self.decoder_state(encoded.codes.shape[0])
         pieces = []
-        for piece in codes.split(PIECE_FRAMES, dim=-1):
+        for piece in encoded.codes.split(PIECE_FRAMES, dim=-1):
             audio, state = self.decode_step(piece, state)
             pieces.append(audio)
-        return torch.cat(pieces, dim=-1)[..., delay : delay + wanted]
-
-    def check_codes(self, codes: Tensor) -> None:
-        """Raise `InvalidTokensError` unless codes are `[batch, n_q, frame]`, int64, and in range."""
-        check_codes(codes, self.config.quantizer)
-
-    def check_n_q(self, n_q: int) -> None:
-        """Raise `InvalidRequestError` unless the model has `n_q` codebooks."""
-        check_n_q(n_q, self.config.quantizer)
+        audio = torch.cat(pieces, dim=-1)[..., delay : delay + longest]
+        return silence(audio, ends_of(encoded.n_samples, longest, audio.device))
 
     @staticmethod
     def _missing_rows(batch: int, frames: int) -> int:
@@ -196,8 +185,3 @@ def _pad_rows(tensor: Tensor, extra: int) -> Tensor:
     if extra == 0:
         return tensor
     return torch.cat((tensor, tensor.new_zeros(extra, *tensor.shape[1:])))
-
-
-def _silence_after(audio: Tensor, lengths: Sequence[int]) -> Tensor:
-    ends = torch.tensor(lengths, device=audio.device)[:, None, None]
-    return audio.masked_fill(torch.arange(audio.shape[-1], device=audio.device) >= ends, 0.0)

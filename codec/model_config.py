@@ -1,10 +1,11 @@
 """The configs of all families: one YAML text, told apart by its `family`."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from codec.config import CodecConfig, find_config, parse_yaml
+from codec.config import CodecConfig, find_config, parse_yaml, read_text
 from codec.seanet_config import SeanetCodecConfig
 
 ModelConfig = CodecConfig | SeanetCodecConfig
@@ -26,3 +27,8 @@ def load_model_config(name_or_path: str) -> ModelConfig:
     Raises `ConfigError` if it is neither.
     """
     return parse_model_config(*find_config(name_or_path))
+
+
+def read_model_config(path: Path) -> ModelConfig:
+    """The config in a YAML file. Raises `ConfigError` as `parse_model_config` does, and `OSError`."""
+    return parse_model_config(read_text(path), str(path))

@@ -16,16 +16,18 @@ ABSENT = -1
 class Quantized:
     """What training needs of one pass.
 
-    `vectors`: `[batch, frame, dimension]`, differentiable with respect to the input (one straight-through
-    step over the whole sum); `codes`: int64 `[batch, codebook, frame]`, `ABSENT` beyond each item's n_q;
-    `residuals`: what each stage was given, `[codebook, batch, frame, dimension]`, detached;
-    `commitment`: scalar, mean over the stages in use.
+    `vectors`: `[batch, frame, dimension]`, differentiable with respect to the input (straight
+    through); `codes`: int64 `[batch, codebook, frame]`, `ABSENT` beyond each item's n_q;
+    `residuals`: what each stage compared with its entries, `[codebook, batch, frame, number]`, detached;
+    `commitment`: scalar, mean over the stages in use; `codebook_loss`: likewise, what draws the entries to
+    the vectors, or None where they are data that training moves.
     """
 
     vectors: Tensor
     codes: Tensor
     residuals: Tensor
     commitment: Tensor
+    codebook_loss: Tensor | None = None
 
 
 class ResidualQuantizer(nn.Module):

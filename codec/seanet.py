@@ -1,19 +1,21 @@
 """The SEANet encoder and decoder, over time or over frequency and time (paper, section 3 and table 2).
 
 encoder  enter | stage: units, ELU, strided convolution | (squeeze) | LSTM | ELU | leave
-decoder  enter | LSTM | (unsqueeze) | stage: ELU, transposed convolution, units | ELU | leave
+decoder  enter | LSTM | (unsqueeze) | stage: ELU, transposed convolution, units | ELU | leave | (tanh)
+
+DAC (Kumar et al. 2023) is the same with Snake for ELU and without LSTM.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from codec.layers.activation import activation
 from codec.layers.convolution import ConvolutionState
 from codec.layers.lstm import LstmState, SkipLstm
 from codec.layers.padded_convolution import PaddedConvolution, Shape, Window
-from codec.seanet_config import SeanetConfig
+from codec.seanet_network_config import SeanetConfig
 from codec.seanet_stages import DownStage, StageState, UpStage, stage_plans, style_of
 
 
@@ -35,9 +37,12 @@ class SeanetEncoder(nn.Module):
         style = style_of(config)
         rows = Window(config.kernel) if config.two_dimensional else None
         self.enter = PaddedConvolution(Shape(channels, config.filters, Window(config.kernel), rows), style)
-        self.stages = nn.ModuleList(DownStage(config, plan) for plan in stage_plans(config))
+        self.plans = stage_plans(config, config.filters)
+        self.stages = nn.ModuleList(DownStage(config, plan) for plan in self.plans)
         self.sequence = SkipLstm(config.top_width, config.lstm_layers) if config.lstm_layers else None
-        self.leave = PaddedConvolution(Shape(config.top_width, dimension, Window(config.last_kernel)), style)
+        self.before_leave = activation(config.activation, config.top_width)
+        last = Shape(config.top_width, dimension, Window(config.latent_kernel))
+        self.leave = PaddedConvolution(last, style)
         self.config = config
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -49,13 +54,13 @@ class SeanetEncoder(nn.Module):
             x = x.squeeze(2)
         if self.sequence is not None:
             x = self.sequence(x)
-        x, lengths = self.leave(functional.elu(x), lengths)
+        x, lengths = self.leave(self.before_leave(x), lengths)
         return x.transpose(1, 2), lengths
 
     def fresh_state(self, slots: int, rows: int) -> SeanetState:
         """State of streams that have heard nothing yet; `rows` of frequency at the input, 0 without."""
         enter, stages = self.enter.fresh_state(slots, rows), []
-        for stage, plan in zip(_down(self.stages), stage_plans(self.config), strict=True):
+        for stage, plan in zip(_down(self.stages), self.plans, strict=True):
             stages.append(stage.fresh_state(slots, rows, rows))
             rows //= plan.frequency_ratio
         sequence = () if self.sequence is None else (self.sequence.fresh_state(slots),)
@@ -68,7 +73,7 @@ class SeanetEncoder(nn.Module):
         if self.config.two_dimensional:
             x = x.squeeze(2)
         x, sequence = _step_sequence(self.sequence, x, state.sequence)
-        x, leave = self.leave.step(functional.elu(x), state.leave)
+        x, leave = self.leave.step(self.before_leave(x), state.leave)
         return x.transpose(1, 2), SeanetState(enter, stages, sequence, leave)
 
 
@@ -81,14 +86,14 @@ class SeanetDecoder(nn.Module):
     def __init__(self, config: SeanetConfig, channels: int, dimension: int, extra_rows: int = 0) -> None:
         super().__init__()
         style = style_of(config)
-        self.enter = PaddedConvolution(Shape(dimension, config.top_width, Window(config.kernel)), style)
-        self.sequence = SkipLstm(config.top_width, config.lstm_layers) if config.lstm_layers else None
-        plans = reversed(stage_plans(config))
-        self.stages = nn.ModuleList(UpStage(config, plan, extra_rows) for plan in plans)
+        width, top = config.decoder_width, config.decoder_top_width
+        self.enter = PaddedConvolution(Shape(dimension, top, Window(config.kernel)), style)
+        self.sequence = SkipLstm(top, config.lstm_layers) if config.lstm_layers else None
+        self.plans = stage_plans(config, width)[::-1]
+        self.stages = nn.ModuleList(UpStage(config, plan, extra_rows) for plan in self.plans)
+        self.before_leave = activation(config.activation, width)
         rows = Window(config.last_kernel) if config.two_dimensional else None
-        self.leave = PaddedConvolution(
-            Shape(config.filters, channels, Window(config.last_kernel), rows), style
-        )
+        self.leave = PaddedConvolution(Shape(width, channels, Window(config.last_kernel), rows), style)
         self.config = config
 
     def forward(self, latent: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -100,13 +105,14 @@ class SeanetDecoder(nn.Module):
             x = x.unsqueeze(2)
         for stage in self.stages:
             x, lengths = stage(x, lengths)
-        return self.leave(functional.elu(x), lengths)  # type: ignore[no-any-return]
+        x, lengths = self.leave(self.before_leave(x), lengths)
+        return self._bounded(x), lengths
 
     def fresh_state(self, slots: int) -> SeanetState:
         """State of streams that have said nothing yet."""
         rows, stages = int(self.config.two_dimensional), []
         enter = self.enter.fresh_state(slots, 0)
-        for stage, plan in zip(_up(self.stages), reversed(stage_plans(self.config)), strict=True):
+        for stage, plan in zip(_up(self.stages), self.plans, strict=True):
             stages.append(stage.fresh_state(slots, rows * plan.frequency_ratio, rows))
             rows *= plan.frequency_ratio
         sequence = () if self.sequence is None else (self.sequence.fresh_state(slots),)
@@ -119,8 +125,11 @@ class SeanetDecoder(nn.Module):
         if self.config.two_dimensional:
             x = x.unsqueeze(2)
         x, stages = _step_stages(_up(self.stages), x, state.stages)
-        x, leave = self.leave.step(functional.elu(x), state.leave)
-        return x, SeanetState(enter, stages, sequence, leave)
+        x, leave = self.leave.step(self.before_leave(x), state.leave)
+        return self._bounded(x), SeanetState(enter, stages, sequence, leave)
+
+    def _bounded(self, x: Tensor) -> Tensor:
+        return x.tanh() if self.config.output == "tanh" else x
 
 
 def _down(stages: nn.ModuleList) -> Iterator[DownStage]:

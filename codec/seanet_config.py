@@ -7,9 +7,12 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codec.config import PositiveInt, QuantizerConfig
+from codec.config import AnyQuantizerConfig, Length, QuantizerConfig, Rate, Size
+from codec.seanet_network_config import SeanetConfig
+from codec.tokens import MAX_HOP_SAMPLES
 
-Ratios = Annotated[tuple[PositiveInt, ...], Field(strict=False, max_length=8)]
+_SEGMENTATION_SECONDS = (Fraction(10), Fraction(19, 2), Fraction(30))
+"""Length, stride, and the longest item coded whole, where a config does not say."""
 
 
 class _Strict(BaseModel):
@@ -31,8 +34,8 @@ class SpectrogramDomain(_Strict):
     """
 
     kind: Literal["mag_angle", "mag_phase"]
-    n_fft: PositiveInt = 512
-    hop_samples: PositiveInt = 160
+    n_fft: Size = 512
+    hop_samples: Size = 160
     floor: Annotated[float, Field(gt=0)] = 1e-6
     streaming: bool = False
     keeps_nyquist: bool = False
@@ -58,81 +61,15 @@ class SpectrogramDomain(_Strict):
 Domain = Annotated[WaveformDomain | SpectrogramDomain, Field(discriminator="kind")]
 
 
-class SeanetConfig(_Strict):
-    """Encoder and mirrored decoder: residual units and strided convolutions, then a sequence model.
+class SegmentConfig(_Strict):
+    """Audio is coded in segments of `length_samples`, one every `stride_samples`, and cross-faded.
 
-    `time_ratios`: strides in the order of the decoder; `frequency_ratios`: as many, for a 2-D network, else
-    none; widths start at `filters` and double with every stage; `dilation_base`: unit j of a stage dilates
-    its time axis by base^j; `lstm_layers`: 0 for none. `*_group_ratio` r: convolutions of block width w in
-    w / 2 / r groups, 0 for one group. Compatibility with the reference: `padding` of "reflect" (an item
-    shorter than the padding gets zeros first); `completes_windows_at_start` pads what the last window lacks
-    at the start of the time axis.
+    Items of up to `whole_samples` are coded whole instead.
     """
 
-    filters: PositiveInt = 32
-    time_ratios: Ratios = (8, 5, 4, 2)
-    frequency_ratios: Ratios = ()
-    residual_units: Annotated[int, Field(ge=1, le=8)] = 1
-    kernel: PositiveInt = 7
-    last_kernel: PositiveInt = 7
-    residual_kernel: PositiveInt = 3
-    dilation_base: PositiveInt = 2
-    compress: PositiveInt = 2
-    lstm_layers: Annotated[int, Field(ge=0, le=8)] = 2
-    causal: bool = False
-    norm: Literal["none", "weight_norm", "time_group_norm"] = "time_group_norm"
-    padding: Literal["zero", "reflect"] = "zero"
-    completes_windows_at_start: bool = False
-    encoder_group_ratio: Annotated[int, Field(ge=0)] = 0
-    decoder_group_ratio: Annotated[int, Field(ge=0)] = 0
-    upsampling_group_ratio: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _buildable(self) -> Self:
-        if self.frequency_ratios and len(self.frequency_ratios) != len(self.time_ratios):
-            raise ValueError("frequency_ratios needs as many entries as time_ratios")
-        if not self.time_ratios:
-            raise ValueError("time_ratios needs an entry for every stage")
-        if self.causal and self.norm == "time_group_norm":
-            raise ValueError("time_group_norm looks at the whole signal; a causal network cannot have it")
-        if self.filters < self.compress:
-            raise ValueError("filters must be at least compress, or a residual unit has no inner channel")
-        inner = self.filters // self.compress
-        for narrowest, ratio in (
-            (inner, self.encoder_group_ratio),
-            (inner, self.decoder_group_ratio),
-            (2 * self.filters, self.upsampling_group_ratio),
-        ):
-            if ratio and groups_of(narrowest, ratio) < 1:
-                raise ValueError(f"a group ratio of {ratio} leaves no group at {self.filters} filters")
-        return self
-
-    @property
-    def stride(self) -> int:
-        """Input steps per latent frame."""
-        return math.prod(self.time_ratios)
-
-    @property
-    def top_width(self) -> int:
-        """Channels between the last stage and the latent."""
-        return self.filters << len(self.time_ratios)
-
-    @property
-    def two_dimensional(self) -> bool:
-        """Whether the stages convolve over frequency too."""
-        return bool(self.frequency_ratios)
-
-
-def groups_of(width: int, ratio: int) -> int:
-    """Groups of a convolution of block width `width` (the narrower side in a residual unit)."""
-    return width // 2 // ratio if ratio else 1
-
-
-class SegmentConfig(_Strict):
-    """Audio is coded in segments of `length_samples`, one every `stride_samples`, and cross-faded."""
-
-    length_samples: PositiveInt
-    stride_samples: PositiveInt
+    length_samples: Length
+    stride_samples: Length
+    whole_samples: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
     @model_validator(mode="after")
     def _gapless(self) -> Self:
@@ -150,8 +87,8 @@ class SemanticConfig(_Strict):
     """
 
     combine: Literal["concat", "addition", "residual"]
-    labels: PositiveInt = 86
-    hop_samples: PositiveInt = 160
+    labels: Annotated[int, Field(ge=2, le=65536)] = 86
+    hop_samples: Length = 160
     cuts_to_whole_hops: bool = False
 
 
@@ -159,15 +96,17 @@ class SeanetCodecConfig(_Strict):
     """A whole codec of the SEANet family.
 
     `level`: "rms" divides an item (or segment) by its RMS, which travels with the codes as the scale.
+    `segments`: how items are cut; without it, a model that cannot stream codes items of up to 30 s whole
+    and longer ones in segments of 10 s, one every 9.5 s.
     """
 
     family: Literal["seanet"]
-    sample_rate: PositiveInt = 16000
+    sample_rate: Rate = 16000
     channels: Literal[1, 2] = 1
     level: Literal["none", "rms"] = "rms"
     domain: Domain = WaveformDomain()
     network: SeanetConfig = SeanetConfig()
-    quantizer: QuantizerConfig = QuantizerConfig(dimension=128)
+    quantizer: AnyQuantizerConfig = QuantizerConfig(dimension=128)
     segments: SegmentConfig | None = None
     semantic: SemanticConfig | None = None
 
@@ -178,6 +117,8 @@ class SeanetCodecConfig(_Strict):
             raise ValueError("a spectrogram needs a network with frequency_ratios, a waveform one without")
         if spectral and self.channels != 1:
             raise ValueError("a spectrogram codec has one channel")
+        if spectral and (self.network.whole_frames or self.network.trims_odd_strides):
+            raise ValueError("whole_frames and trims_odd_strides are for waveforms")
         if isinstance(self.domain, SpectrogramDomain):
             rows = self.domain.rows
             for ratio in reversed(self.network.frequency_ratios):
@@ -186,8 +127,15 @@ class SeanetCodecConfig(_Strict):
                 raise ValueError(f"frequency_ratios leave {rows} of {self.domain.rows} rows, not 1")
             if self.domain.streaming and not self.network.causal:
                 raise ValueError("a streaming spectrogram needs a causal network")
+        if self.hop_samples > min(self.sample_rate, MAX_HOP_SAMPLES):
+            raise ValueError(
+                f"a frame of {self.hop_samples} samples is too long; it may last a second at most, and have "
+                f"{MAX_HOP_SAMPLES} samples"
+            )
         if self.semantic and self.hop_samples % self.semantic.hop_samples:
             raise ValueError(f"semantic hop_samples must divide the {self.hop_samples} samples of a frame")
+        if self.semantic and self.segments and self.segments.stride_samples % self.semantic.hop_samples:
+            raise ValueError("segments must start where a label does: stride_samples, a multiple of its hop")
         return self
 
     @property
@@ -218,16 +166,52 @@ class SeanetCodecConfig(_Strict):
         streaming = isinstance(self.domain, SpectrogramDomain) and self.domain.streaming
         return self.domain.n_fft - self.domain.hop_samples if streaming else 0  # type: ignore[union-attr]
 
+    @property
+    def latency_ms(self) -> float | None:
+        """Algorithmic latency of encode and decode together; None for models that need the whole item."""
+        return 1000 * (self.hop_samples + self.delay_samples) / self.sample_rate if self.streamable else None
+
+    @property
+    def receptive_field_samples(self) -> int | None:
+        """Input samples that a frame's codes depend on; None for all (recurrence, group norm, level)."""
+        network = self.network
+        if network.lstm_layers or network.norm == "time_group_norm" or self.level == "rms":
+            return None
+        reach, stride = network.kernel, 1
+        for ratio in reversed(network.time_ratios):
+            for unit in range(network.residual_units):
+                reach += (network.residual_kernel - 1) * network.dilation_base**unit * stride
+            reach += (2 * ratio - 1) * stride
+            stride *= ratio
+        reach += (network.latent_kernel - 1) * stride
+        window = self.domain.n_fft if isinstance(self.domain, SpectrogramDomain) else 1
+        return (reach - 1) * self.input_hop_samples + window
+
     def bitrate_bps(self, n_q: int) -> Fraction:
         """Bits per second of `n_q` codebooks, exact; labels and scales not counted."""
         return self.frame_rate * n_q * self.quantizer.bits_per_code
 
+    @property
+    def segmentation(self) -> SegmentConfig | None:
+        """How long items are cut; None for models that stream, which need not."""
+        if self.segments or self.streamable:
+            return self.segments
+        frames = self.frame_rate
+        length, stride, whole = (round(s * frames) * self.hop_samples for s in _SEGMENTATION_SECONDS)
+        return SegmentConfig(length_samples=length, stride_samples=stride, whole_samples=whole)
+
+    def segments_for(self, n_samples: int) -> SegmentConfig | None:
+        """How an item of `n_samples` is cut; None if it is coded whole."""
+        plan = self.segmentation
+        return plan if plan and n_samples > plan.whole_samples else None
+
     def segment_lengths(self, n_samples: int) -> tuple[int, ...]:
-        """Samples of every segment of an item; one segment if the model has none."""
-        if self.segments is None:
+        """Samples of every segment of an item; one segment if it is coded whole."""
+        plan = self.segments_for(n_samples)
+        if plan is None:
             return (n_samples,)
-        starts = range(0, n_samples, self.segments.stride_samples)
-        return tuple(min(self.segments.length_samples, n_samples - start) for start in starts)
+        starts = range(0, n_samples, plan.stride_samples)
+        return tuple(min(plan.length_samples, n_samples - start) for start in starts)
 
     def frames_for(self, n_samples: int) -> int:
         """Frames that an item of `n_samples` gives, over all its segments."""

@@ -13,16 +13,25 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from codec.causal_spectrogram import CausalSpectrogram
-from codec.checks import check_codes, check_finite, check_items, check_n_q
-from codec.errors import InvalidRequestError
-from codec.layers.ragged import ends_of, inside, silence
-from codec.model import Encoded
-from codec.quantizer import ABSENT, ResidualQuantizer
+from codec.checks import check_codes, check_finite, check_items, check_n_qs
+from codec.encoded import Encoded, gather, mask_unused, stacked
+from codec.factorised_quantizer import quantizer_of
+from codec.layers.ragged import ends_of, silence
 from codec.seanet import SeanetDecoder, SeanetEncoder
 from codec.seanet_config import SeanetCodecConfig, SpectrogramDomain
-from codec.segments import cut, items_of, join, scale_of_items, scale_of_segments, segments_of
+from codec.segments import (
+    cut,
+    items_of,
+    join,
+    labels_of_segments,
+    scale_of_items,
+    scale_of_segments,
+    segments_of,
+)
 from codec.semantic import SemanticBranch
 from codec.spectrogram import CentredSpectrogram, pack, unpack
+
+SEGMENTS_AT_ONCE = 8
 
 LEVEL_FLOOR = 1e-8
 """Added to the RMS of an item, so that silence can be divided by it."""
@@ -53,7 +62,7 @@ class SeanetCodec(nn.Module):
                 CausalSpectrogram(domain, network.stride) if causal else CentredSpectrogram(domain)
             )
         self.encoder = SeanetEncoder(network, channels, dimension)
-        self.quantizer = ResidualQuantizer(config.quantizer)
+        self.quantizer = quantizer_of(config.quantizer)
         self.decoder = SeanetDecoder(network, channels, dimension, extra_rows)
         self.semantic = None
         if config.semantic is not None:
@@ -85,30 +94,43 @@ class SeanetCodec(nn.Module):
         non-finite items, `InvalidRequestError` for n_q and labels.
         """
         lengths = check_items(audio, self.config.channels, lengths)
-        wanted = (n_q,) * len(lengths) if isinstance(n_q, int) else tuple(n_q)
-        for count in wanted:
-            check_n_q(count, self.config.quantizer)
-        if len(wanted) != len(lengths):
-            raise InvalidRequestError(
-                f"{len(wanted)} n_q for a batch of {len(lengths)}; give one or one each"
-            )
+        wanted = check_n_qs(n_q, len(lengths), self.config.quantizer)
+        words = None if self.semantic is None else self.semantic.check(labels, lengths)
         segments, segment_lengths = cut(audio, lengths, self.config)
-        latent = self.embed(segments, segment_lengths)
+        segment_words = None if words is None else labels_of_segments(words, lengths, self.config)
+        parts = []
+        # A long item has hundreds of segments: a few at a time bound the memory.
+        for rows in torch.arange(len(segments)).split(max(len(lengths), SEGMENTS_AT_ONCE)):
+            own = None if segment_words is None else segment_words[rows]
+            at_once = [segment_lengths[row] for row in rows]
+            parts.append(self.encode_segments(segments[rows], max(wanted), at_once, own))
+        coded = gather(parts)
+        codes, n_frames = items_of(coded.codes, coded.n_frames, lengths, self.config)
+        scale = None if coded.scale is None else scale_of_items(coded.scale[:, 0], lengths, self.config)
+        return Encoded(mask_unused(codes, n_frames, wanted), lengths, n_frames, scale, words)
+
+    @torch.no_grad()
+    def encode_segments(
+        self, audio: Tensor, n_q: int, lengths: Sequence[int], labels: Tensor | None = None
+    ) -> Encoded:
+        """Codes of `[segment, channel, sample]`, each coded as it is, however long.
+
+        The labels are each segment's own. Errors are those of `encode`.
+        """
+        lengths = tuple(lengths)
+        latent = self.embed(audio[..., : max(lengths)], lengths)
         vectors = latent.vectors
         if self.semantic is not None:
             labels = self.semantic.check(labels, lengths)
             if self.semantic.config.combine == "residual":
                 vectors = vectors - self.semantic(labels, lengths, latent.n_frames)
-        rows = self.quantizer.encode(vectors, max(wanted))
-        codes, n_frames = items_of(rows, latent.n_frames, lengths, self.config)
-        absent = ~inside(torch.tensor(n_frames, device=codes.device), codes.shape[-1]).unsqueeze(1)
-        beyond = ~inside(torch.tensor(wanted, device=codes.device), codes.shape[1]).unsqueeze(-1)
-        scale = None if latent.scale is None else scale_of_items(latent.scale, lengths, self.config)
-        return Encoded(codes.masked_fill(absent | beyond, ABSENT), lengths, n_frames, scale, labels)
+        codes = mask_unused(self.quantizer.encode(vectors, n_q), latent.n_frames, (n_q,) * len(lengths))
+        scale = None if latent.scale is None else latent.scale.unsqueeze(1)
+        return Encoded(codes, lengths, latent.n_frames, scale, labels)
 
     def embed(self, audio: Tensor, lengths: tuple[int, ...]) -> Latent:
         """Latent vectors of segments `[segment, channel, sample]`. Raises `InvalidAudioError` for NaN."""
-        ends = ends_of(lengths, audio.shape[-1])
+        ends = ends_of(lengths, audio.shape[-1], audio.device)
         audio = silence(audio, ends)
         check_finite(audio)
         scale = None
@@ -122,13 +144,13 @@ class SeanetCodec(nn.Module):
     def features(self, audio: Tensor, ends: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """What the encoder hears of `[batch, channel, sample]`, and the items' lengths in it.
 
-        What follows an item's end must be silent. A streamable codec hears whole frames, as its streams do:
-        a last partial frame is completed by silence, not by the padding of every layer.
+        What follows an item's end must be silent. A streamable codec, or one with `whole_frames`, hears whole
+        frames as streams do: a last partial frame is completed by silence, not by the padding of every layer.
         """
         if self.spectrogram is not None:
             spectra, ends = self.spectrogram.analyse(audio[:, 0], ends)
             return pack(spectra, self.spectrogram.config), ends
-        if not self.config.streamable:
+        if not self.config.streamable and not self.config.network.whole_frames:
             return audio, ends
         hop = self.config.hop_samples
         audio = functional.pad(audio, (0, -audio.shape[-1] % hop))
@@ -136,11 +158,16 @@ class SeanetCodec(nn.Module):
 
     def synthesise(self, latent: Tensor, n_frames: tuple[int, ...], scale: Tensor | None) -> Tensor:
         """Audio `[segment, channel, sample]` of decoder input `[segment, frame, dimension]`, not cut."""
-        ends = ends_of(n_frames, latent.shape[1])
+        ends = ends_of(n_frames, latent.shape[1], latent.device)
         x: Tensor
         x, ends = self.decoder(latent, ends)
+        # A spectrum has no form in the half-width types of autocast.
+        x = x.to(latent.dtype)
         if self.spectrogram is not None:
             x = self.spectrogram.invert(unpack(x, self.spectrogram.config), ends).unsqueeze(1)
+        elif self.config.network.trims_odd_strides:
+            missing = latent.shape[1] * self.config.hop_samples - x.shape[-1]
+            x = functional.pad(silence(x, ends), (0, missing))
         return x if scale is None else x * scale.view(-1, 1, 1)
 
     @torch.no_grad()
@@ -153,22 +180,44 @@ class SeanetCodec(nn.Module):
         check_codes(encoded.codes, self.config.quantizer)
         n_samples = encoded.n_samples
         rows, n_frames = segments_of(encoded, self.config)
-        latent = self.quantizer.decode(rows)
-        if self.semantic is not None:
-            labels = self.semantic.check(encoded.labels, n_samples)
-            vectors = self.semantic(labels, n_samples, n_frames)
-            latent = self.semantic.combine(latent, vectors, ends_of(n_frames, latent.shape[1]))
+        lengths = [length for n in n_samples for length in self.config.segment_lengths(n)]
+        words = None if self.semantic is None else self.semantic.check(encoded.labels, n_samples)
+        words = None if words is None else labels_of_segments(words, n_samples, self.config)
         scale = None if encoded.scale is None else scale_of_segments(encoded.scale, n_samples, self.config)
-        audio = self.synthesise(latent, n_frames, scale)
-        audio = join(audio, n_frames, n_samples, self.config)
+        parts = []
+        for index in torch.arange(len(rows)).split(max(len(n_samples), SEGMENTS_AT_ONCE)):
+            part = Encoded(
+                rows[index],
+                tuple(lengths[i] for i in index),
+                tuple(n_frames[i] for i in index),
+                None if scale is None else scale[index].unsqueeze(1),
+                None if words is None else words[index],
+            )
+            parts.append(self.decode_segments(part))
+        audio = join(stacked(parts), n_frames, n_samples, self.config)
         longest = max(n_samples)
-        audio = functional.pad(audio, (0, max(0, longest - audio.shape[-1])))[..., :longest]
-        return silence(audio, ends_of(n_samples, longest))
+        return silence(audio[..., :longest], ends_of(n_samples, longest, audio.device))
+
+    @torch.no_grad()
+    def decode_segments(self, encoded: Encoded) -> Tensor:
+        """Audio `[segment, channel, sample]` of what `encode_segments` gave: all that the frames hold.
+
+        Models whose inverse ends early (`drops_last_hop` and the like) are silent from there on.
+        """
+        latent = self.quantizer.decode(encoded.codes[..., : max(encoded.n_frames)])
+        if self.semantic is not None:
+            labels = self.semantic.check(encoded.labels, encoded.n_samples)
+            vectors = self.semantic(labels, encoded.n_samples, encoded.n_frames)
+            ends = ends_of(encoded.n_frames, latent.shape[1], latent.device)
+            latent = self.semantic.combine(latent, vectors, ends)
+        scale = None if encoded.scale is None else encoded.scale[:, 0]
+        audio = self.synthesise(latent, encoded.n_frames, scale)
+        return functional.pad(audio, (0, max(0, max(encoded.n_samples) - audio.shape[-1])))
 
 
 def level_of(audio: Tensor, lengths: tuple[int, ...]) -> Tensor:
     """`[batch]`: RMS of the mix of all channels over each item's own samples; zeros must follow its end."""
     power = audio.mean(1).square()
-    ends = ends_of(lengths, audio.shape[-1])
+    ends = ends_of(lengths, audio.shape[-1], audio.device)
     mean = power.mean(-1) if ends is None else power.sum(-1) / ends.to(power)
     return mean.sqrt() + LEVEL_FLOOR

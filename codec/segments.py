@@ -1,13 +1,13 @@
-"""Segments of long items (Encodec's 48 kHz model): cut for the encoder, cross-faded after the decoder."""
+"""Segments of long items: cut for the encoder, cross-faded after the decoder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from codec.encoded import Encoded
 from codec.errors import InvalidTokensError
-from codec.model import Encoded
 from codec.quantizer import ABSENT
 from codec.seanet_config import SeanetCodecConfig
 
@@ -15,14 +15,15 @@ from codec.seanet_config import SeanetCodecConfig
 def cut(audio: Tensor, lengths: Sequence[int], config: SeanetCodecConfig) -> tuple[Tensor, tuple[int, ...]]:
     """All segments of all items, `[segment, channel, sample]`, item by item, and their lengths.
 
-    `audio`: `[batch, channel, sample]`. A model without segments gets the batch back.
+    `audio`: `[batch, channel, sample]`. Items that are coded whole come back as they are.
     """
-    if config.segments is None:
+    if not any(map(config.segments_for, lengths)):
         return audio[..., : max(lengths)], tuple(lengths)
     pieces, cut_lengths = [], []
     for item, length in zip(audio, lengths, strict=True):
+        plan = config.segments_for(length)
         for index, samples in enumerate(config.segment_lengths(length)):
-            start = index * config.segments.stride_samples
+            start = index * plan.stride_samples if plan else 0
             pieces.append(item[:, start : start + samples])
             cut_lengths.append(samples)
     longest = max(cut_lengths)
@@ -34,7 +35,7 @@ def items_of(
     rows: Tensor, n_frames: tuple[int, ...], lengths: tuple[int, ...], config: SeanetCodecConfig
 ) -> tuple[Tensor, tuple[int, ...]]:
     """Codes `[batch, codebook, frame]` of codes `[segment, codebook, frame]`, and the frames of each item."""
-    if config.segments is None:
+    if len(rows) == len(lengths):
         return rows, n_frames
     codes, first = [], 0
     for length in lengths:
@@ -52,16 +53,16 @@ def segments_of(encoded: Encoded, config: SeanetCodecConfig) -> tuple[Tensor, tu
 
     Raises `InvalidTokensError` unless every item has the frames that its samples need.
     """
+    if not len(encoded.n_samples) == len(encoded.n_frames) == encoded.codes.shape[0]:
+        raise InvalidTokensError(
+            f"{len(encoded.n_samples)} lengths for {encoded.codes.shape[0]} items of codes"
+        )
     for n_samples, n_frames in zip(encoded.n_samples, encoded.n_frames, strict=True):
         if n_samples < 1 or n_frames != config.frames_for(n_samples) or n_frames > encoded.codes.shape[-1]:
             raise InvalidTokensError(
                 f"{n_frames} frames for {n_samples} samples; this model has {config.frames_for(n_samples)}"
             )
-    if len(encoded.n_samples) != encoded.codes.shape[0]:
-        raise InvalidTokensError(
-            f"{len(encoded.n_samples)} lengths for {encoded.codes.shape[0]} items of codes"
-        )
-    if config.segments is None:
+    if not any(map(config.segments_for, encoded.n_samples)):
         return encoded.codes[..., : max(encoded.n_frames)], encoded.n_frames
     rows = []
     for codes, length in zip(encoded.codes, encoded.n_samples, strict=True):
@@ -70,6 +71,21 @@ def segments_of(encoded: Encoded, config: SeanetCodecConfig) -> tuple[Tensor, tu
     longest = max(row.shape[-1] for row in rows)
     padded = [functional.pad(row, (0, longest - row.shape[-1]), value=ABSENT) for row in rows]
     return torch.stack(padded), tuple(row.shape[-1] for row in rows)
+
+
+def labels_of_segments(labels: Tensor, lengths: Sequence[int], config: SeanetCodecConfig) -> Tensor:
+    """Labels `[segment, label]` of items' labels `[batch, label]`: those of the samples of each segment."""
+    if not any(map(config.segments_for, lengths)):
+        return labels
+    assert config.semantic is not None
+    rows = []
+    for row, length in zip(labels, lengths, strict=True):
+        plan = config.segments_for(length)
+        stride = plan.stride_samples // config.semantic.hop_samples if plan else 0
+        for index, samples in enumerate(config.segment_lengths(length)):
+            rows.append(row[index * stride : index * stride + config.labels_for(samples)])
+    longest = max(row.shape[0] for row in rows)
+    return torch.stack([functional.pad(row, (0, longest - row.shape[0])) for row in rows])
 
 
 def scale_of_items(scale: Tensor, lengths: Sequence[int], config: SeanetCodecConfig) -> Tensor:
@@ -91,31 +107,40 @@ def join(
     audio: Tensor, n_frames: tuple[int, ...], lengths: tuple[int, ...], config: SeanetCodecConfig
 ) -> Tensor:
     """Items `[batch, channel, sample]` of decoded `[segment, channel, sample]`, not cut to their length."""
-    if config.segments is None:
+    if len(audio) == len(lengths):
         return audio
     items, first = [], 0
     for length in lengths:
         count = len(config.segment_lengths(length))
         pieces = [audio[i, :, : n_frames[i] * config.hop_samples] for i in range(first, first + count)]
-        items.append(joined(pieces, config.segments.stride_samples))
+        plan = config.segments_for(length)
+        items.append(torch.cat(list(cross_fade(pieces, plan.stride_samples)), -1) if plan else pieces[0])
         first += count
     longest = max(item.shape[-1] for item in items)
     return torch.stack([functional.pad(item, (0, longest - item.shape[-1])) for item in items])
 
 
-def joined(segments: Sequence[Tensor], stride_samples: int) -> Tensor:
-    """One item `[channel, sample]` of its decoded segments, one every `stride_samples`.
+def cross_fade(segments: Iterable[Tensor], stride_samples: int) -> Iterator[Tensor]:
+    """One item, in pieces `[channel, sample]`, of its decoded segments, one every `stride_samples`.
 
     Where two overlap they are mixed by triangles as long as the first segment, which is the longest.
     """
-    first = segments[0].shape[-1]
-    ramp = torch.arange(1, first + 1, dtype=torch.float32, device=segments[0].device) / (first + 1)
-    triangle = 0.5 - (ramp - 0.5).abs()
-    total = stride_samples * (len(segments) - 1) + segments[-1].shape[-1]
-    mixed = segments[0].new_zeros(segments[0].shape[0], total)
-    weight = segments[0].new_zeros(total)
-    for index, segment in enumerate(segments):
-        place = slice(index * stride_samples, index * stride_samples + segment.shape[-1])
-        mixed[:, place] += triangle[: segment.shape[-1]] * segment
-        weight[place] += triangle[: segment.shape[-1]]
-    return mixed / weight
+    window, mixed, weight = torch.empty(0), torch.empty(0, 0), torch.empty(0)
+    for number, segment in enumerate(segments):
+        if not number:
+            window, mixed, weight = _triangle(segment), segment[:, :0], segment[0, :0]
+        size = segment.shape[-1]
+        missing = max(0, size - mixed.shape[-1])
+        mixed, weight = functional.pad(mixed, (0, missing)), functional.pad(weight, (0, missing))
+        mixed[:, :size] += window[:size] * segment
+        weight[:size] += window[:size]
+        yield mixed[:, :stride_samples] / weight[:stride_samples]
+        mixed, weight = mixed[:, stride_samples:], weight[stride_samples:]
+    if mixed.shape[-1]:
+        yield mixed / weight
+
+
+def _triangle(segment: Tensor) -> Tensor:
+    size = segment.shape[-1]
+    ramp = torch.arange(1, size + 1, dtype=torch.float32, device=segment.device) / (size + 1)
+    return 0.5 - (ramp - 0.5).abs()

@@ -45,7 +45,8 @@ class SemanticBranch(nn.Module):
     def forward(self, labels: Tensor, n_samples: tuple[int, ...], n_frames: tuple[int, ...]) -> Tensor:
         """Vectors `[batch, frame, dimension]` of labels int64 `[batch, label]`."""
         counts = tuple(self.codec.labels_for(n) for n in n_samples)
-        x, ends = self.smooth(self.embedding(labels).transpose(1, 2), ends_of(counts, labels.shape[1]))
+        ends = ends_of(counts, labels.shape[1], labels.device)
+        x, ends = self.smooth(self.embedding(labels).transpose(1, 2), ends)
         x, _ = self.reduce(functional.elu(x), ends)
         whole = n_frames
         if self.config.cuts_to_whole_hops:

@@ -1,6 +1,5 @@
 """Tokens in memory: codes, and everything that gives them a meaning."""
 
-import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.errors import InvalidRequestError, InvalidTokensError
+from codec.side import NO_SIDE, LabelFormat, Labels, Segmentation, SideFormat, SideInformation, check_range
+
+__all__ = [
+    "MAX_CODEBOOKS",
+    "MAX_CODEBOOK_SIZE",
+    "MAX_HOP_SAMPLES",
+    "MAX_SAMPLE_RATE",
+    "NO_SIDE",
+    "Codes",
+    "LabelFormat",
+    "Labels",
+    "Segmentation",
+    "SideFormat",
+    "SideInformation",
+    "TokenFormat",
+    "TokenIdentity",
+    "Tokens",
+    "as_codes",
+    "from_wire",
+    "n_q_for_bitrate",
+    "to_wire",
+]
 
 Codes = NDArray[np.uint16]
 
@@ -17,7 +38,6 @@ MAX_CODEBOOKS = 255
 MAX_CODEBOOK_SIZE = 65_536
 MAX_HOP_SAMPLES = 65_535
 MAX_SAMPLE_RATE = 2**31 - 1
-MAX_SCALES = 16_384
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,64}")
 
@@ -55,9 +75,9 @@ class TokenFormat:
     codebook_size: int
 
     def __post_init__(self) -> None:
-        _check_range("sample rate", self.sample_rate, 1, MAX_SAMPLE_RATE)
-        _check_range("hop", self.hop_samples, 1, MAX_HOP_SAMPLES)
-        _check_range("codebook size", self.codebook_size, 2, MAX_CODEBOOK_SIZE)
+        check_range("sample rate", self.sample_rate, 1, MAX_SAMPLE_RATE)
+        check_range("hop", self.hop_samples, 1, MAX_HOP_SAMPLES)
+        check_range("codebook size", self.codebook_size, 2, MAX_CODEBOOK_SIZE)
 
     @property
     def frame_rate(self) -> Fraction:
@@ -78,9 +98,9 @@ class TokenFormat:
 class Tokens:
     """Coded audio: `codes` uint16 `[codebook, frame]`, read-only, and what is needed to decode them.
 
-    `n_samples`: length of the audio per channel, None if unknown; `scale`: level factors, one per segment,
-    empty for models that keep the level in the codes. Raises `InvalidTokensError` for codes of another type
-    or shape or outside the codebook, more samples than frames can hold, and scales that are not positive.
+    `n_samples`: length of the audio per channel, None if unknown; `side`: level, labels and segments, for
+    models that have them. Raises `InvalidTokensError` for codes of another type or shape or outside the
+    codebook, more samples than frames can hold, and side information of another number of samples or frames.
     """
 
     codes: Codes
@@ -89,7 +109,7 @@ class Tokens:
     hop_samples: int
     n_samples: int | None
     codebook_size: int
-    scale: tuple[float, ...] = ()
+    side: SideInformation = NO_SIDE
 
     def __post_init__(self) -> None:
         _ = self.format
@@ -101,7 +121,7 @@ class Tokens:
             raise InvalidTokensError(
                 f"{self.n_samples} samples do not fit {self.n_frames} frames ({room} samples)"
             )
-        check_scale(self.scale)
+        self.side.check_fits(self.n_samples, self.n_frames, self.hop_samples)
 
     @property
     def format(self) -> TokenFormat:
@@ -145,8 +165,10 @@ class Tokens:
 
     @property
     def bitrate_bps(self) -> Fraction:
-        """Bits per second of the codes, exact."""
-        return self.format.bitrate_bps(self.n_q)
+        """Bits per second of the codes and labels, exact; scales are not counted."""
+        labels = self.side.label_format
+        codes_bps = self.format.bitrate_bps(self.n_q)
+        return codes_bps + labels.bitrate_bps(self.sample_rate) if labels else codes_bps
 
     def thin(self, n_q: int) -> "Tokens":
         """The same audio with only the first `n_q` codebooks.
@@ -217,16 +239,3 @@ def n_q_for_bitrate(bitrate_bps: float | Fraction, token_format: TokenFormat, co
             return n_q
     valid = ", ".join(f"{float(token_format.bitrate_bps(n_q)):g}" for n_q in range(1, codebooks + 1))
     raise InvalidRequestError(f"there is no bitrate of {float(bitrate_bps):g} bit/s; choose one of {valid}")
-
-
-def check_scale(scale: tuple[float, ...]) -> None:
-    """Raise `InvalidTokensError` for too many level factors, or one that is not finite and positive."""
-    if len(scale) > MAX_SCALES:
-        raise InvalidTokensError(f"{len(scale)} scales; at most {MAX_SCALES} fit, split the audio")
-    if not all(math.isfinite(value) and value > 0 for value in scale):
-        raise InvalidTokensError("a scale is not a positive number; the tokens are damaged")
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise InvalidTokensError(f"{name} of {value} is outside {low}..{high}")

@@ -8,7 +8,6 @@ from typing import Any, overload
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from codec.config import CodecConfig
 from codec.errors import RepositoryError
@@ -17,10 +16,12 @@ from codec.model_config import ModelConfig
 from codec.seanet_config import SeanetCodecConfig
 from codec.seanet_model import SeanetCodec
 
+AnyCodec = Codec | SeanetCodec
+
 _DTYPES = ("F16", "F32")
 
 
-def save_weights(codec: Codec | SeanetCodec, path: Path, dtype: torch.dtype = torch.float16) -> None:
+def save_weights(codec: AnyCodec, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write all weights and codebooks, rounded to float16, or exactly as float32.
 
     A codec whose weight norm was folded no longer has the tensors that its config names.
@@ -33,7 +34,7 @@ def save_weights(codec: Codec | SeanetCodec, path: Path, dtype: torch.dtype = to
 def load_weights(config: CodecConfig, path: Path) -> Codec: ...
 @overload
 def load_weights(config: SeanetCodecConfig, path: Path) -> SeanetCodec: ...
-def load_weights(config: ModelConfig, path: Path) -> Codec | SeanetCodec:
+def load_weights(config: ModelConfig, path: Path) -> AnyCodec:
     """The codec of `config` with the weights of `path`, in float32, ready to infer.
 
     Raises `RepositoryError` if names, shapes or types are not those of the config, or a value is not finite.
@@ -41,7 +42,6 @@ def load_weights(config: ModelConfig, path: Path) -> Codec | SeanetCodec:
     with torch.device("meta"):
         codec = SeanetCodec(config) if isinstance(config, SeanetCodecConfig) else Codec(config)
     wanted = {name: tuple(tensor.shape) for name, tensor in codec.state_dict().items()}
-    codec.to_empty(device="cpu")
     try:
         with safe_open(path, framework="pt") as file:
             _check_layout(wanted, {name: file.get_slice(name) for name in file.keys()}, path)  # noqa: SIM118
@@ -51,7 +51,8 @@ def load_weights(config: ModelConfig, path: Path) -> Codec | SeanetCodec:
     for name, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise RepositoryError(f"{path.name}: {name} holds NaN or infinity; publish a sound checkpoint")
-    codec.load_state_dict(state)
+    # Only now is memory taken for the model: as much as the file had.
+    codec.to_empty(device="cpu").load_state_dict(state)
     codec.reset_buffers()
     return codec.eval().requires_grad_(False)
 
@@ -68,16 +69,19 @@ def _check_layout(wanted: dict[str, tuple[int, ...]], found: dict[str, Any], pat
             )
 
 
-def token_space_of(config: ModelConfig, codebooks: Tensor) -> str:
-    """The identity of what codes mean: a hash over codebooks, quantizer config and frame rate.
+def token_space_of(codec: AnyCodec) -> str:
+    """The identity of what codes mean: a hash over quantizer (as float16), its config and the frame rate.
 
-    Two versions with the same id can decode each other's tokens. `codebooks` as published (float16).
+    Two versions with the same id can decode each other's tokens. A quantizer's tensors are its codebooks
+    and, where it is factorised, its projections, whose weight norm must not be folded yet.
     """
+    config = codec.config
     meaning = {
         "quantizer": config.quantizer.model_dump(mode="json"),
         "frame_rate": [config.frame_rate.numerator, config.frame_rate.denominator],
         "sample_rate": config.sample_rate,
     }
     digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
-    digest.update(codebooks.to(torch.float16).contiguous().numpy().astype("<f2").tobytes())
+    for tensor in codec.quantizer.state_dict().values():
+        digest.update(tensor.to(torch.float16).contiguous().numpy().astype("<f2").tobytes())
     return f"ts-{digest.hexdigest()[:16]}"

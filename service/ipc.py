@@ -2,7 +2,8 @@
 
 A worker listens on a Unix socket, every front end connects to every worker. The end of the stream is
 the sign of death on either side, so neither needs a heartbeat. There is no pickle anywhere: audio is
-float32 little-endian, codes are u16 little-endian `[frame][codebook]`, the rest is JSON.
+float32 little-endian, codes are u16 little-endian `[frame][codebook]`, the rest is JSON. Of models that need
+whole items the payloads of JOB and RESULT are those of `service.item`, and OPEN is refused.
 
 Header, 36 bytes, little-endian:
 

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+from codec.tokens import LabelFormat, Segmentation, SideFormat
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Facts of one model version as its worker tells them in HELLO.
 
-    `delay_samples`: decoded samples that precede sample 0 of the input; `slots`: live streams that the
-    worker holds at most; `generation` counts worker starts.
+    `delay_samples`: decoded samples that precede sample 0 of the input; `streamable`: whether it takes live
+    streams, of which the worker holds `slots` at most; `latency_ms` None: the model needs the whole item.
+    `scaled`: level factors travel beside the codes; `labels`: different semantic labels that it hears, one
+    every `label_hop_samples`, 0 = none. Items longer than `whole_samples` are coded in segments of
+    `segment_length_samples`, one every `segment_stride_samples`; 0 = never.
     """
 
     model: str
@@ -20,6 +25,25 @@ class ModelInfo:
     delay_samples: int
     codebooks: int
     codebook_size: int
-    causal: bool
+    streamable: bool
     slots: int
     description: str = ""
+    latency_ms: float | None = None
+    scaled: bool = False
+    labels: int = 0
+    label_hop_samples: int = 0
+    segment_length_samples: int = 0
+    segment_stride_samples: int = 0
+    whole_samples: int = 0
+
+    @property
+    def label_format(self) -> LabelFormat | None:
+        """What the model's labels are; None if it hears none."""
+        return LabelFormat(self.labels, self.label_hop_samples) if self.labels else None
+
+    def side_format(self, n_samples: int) -> SideFormat:
+        """What stands beside the codes of an item of so many samples."""
+        segmentation = None
+        if self.segment_length_samples and n_samples > self.whole_samples:
+            segmentation = Segmentation(self.segment_length_samples, self.segment_stride_samples)
+        return SideFormat(self.scaled, self.label_format, segmentation)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from codec.kmeans import kmeans
 from codec.quantizer import ABSENT, Quantized, ResidualQuantizer
 from training.recipe import CodebookConfig
 
@@ -43,6 +44,12 @@ class CodebookLearner:
             self.quantizer.codebooks[stage] = centroids
             nearest = self.quantizer.search(residual, stage)
             residual = residual - functional.embedding(nearest, centroids)
+
+    @torch.no_grad()
+    def adopt(self, frames_per_step: int) -> None:
+        """Go on from the quantizer's entries, as if `frames_per_step` vectors had used all of them alike."""
+        self.counts.fill_(frames_per_step / self.quantizer.config.codebook_size)
+        self.sums.copy_(self.quantizer.codebooks * self.counts.unsqueeze(-1))
 
     @torch.no_grad()
     def update(self, quantized: Quantized, generator: torch.Generator) -> int:
@@ -84,36 +91,3 @@ class CodebookLearner:
         """Go on from `state_dict`."""
         self.counts.copy_(state["counts"])
         self.sums.copy_(state["sums"])
-
-
-def kmeans(
-    vectors: Tensor, clusters: int, iterations: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Centroids `[cluster, dimension]` and counts of `vectors` `[row, dimension]` by Lloyd's algorithm.
-
-    Starts at random rows (with repetition if there are too few); a cluster that nobody chose keeps its
-    centroid.
-    """
-    rows = len(vectors)
-    if rows >= clusters:
-        picks = torch.randperm(rows, generator=generator)[:clusters]
-    else:
-        picks = torch.randint(rows, (clusters,), generator=generator)
-    centroids = vectors[picks].clone()
-    counts = vectors.new_zeros(clusters)
-    for _ in range(iterations):
-        nearest = torch.addmm(centroids.square().sum(-1) * -0.5, vectors, centroids.t()).argmax(-1)
-        counts = torch.bincount(nearest, minlength=clusters).to(vectors.dtype)
-        sums = torch.zeros_like(centroids).index_add_(0, nearest, vectors)
-        centroids = torch.where(counts.unsqueeze(1) > 0, sums / counts.clamp_min(1).unsqueeze(1), centroids)
-    return centroids, counts
-
-
-def perplexity(codes: Tensor, size: int) -> Tensor:
-    """Effective number of entries in use per codebook, from codes `[batch, codebook, frame]`."""
-    values = []
-    for stage in range(codes.shape[1]):
-        present = codes[:, stage][codes[:, stage] != ABSENT]
-        share = torch.bincount(present, minlength=size).double() / max(1, len(present))
-        values.append(torch.exp(-(share * torch.log(share.clamp_min(1e-12))).sum()))
-    return torch.stack(values)

@@ -10,13 +10,13 @@ import yaml
 
 from codec.audio import read_audio
 from codec.checkpoint import draft_manifest, write_files
-from codec.config import parse_config
 from codec.errors import ConfigError
 from codec.golden import golden_signal
-from codec.model import Codec
+from codec.model_config import parse_model_config
+from codec.quantizer import ResidualQuantizer
 from codec.repository import Repository
-from training.run import CHECKPOINT
-from training.run_state import read_run
+from training.passes import random_codec
+from training.run_state import CHECKPOINT, read_run
 
 CARD_FILE = "card.md"
 RECIPE_FILE = "recipe.yaml"
@@ -41,15 +41,18 @@ def publish_run(run: Path, repository: Path, publication: Publication) -> str:
     checkpoint or has no codebooks yet, and what `read_audio` and `Repository.publish` raise.
     """
     state = read_run(run / CHECKPOINT if run.is_dir() else run)
-    codec = Codec(parse_config(state["config"], "the run's config"))
+    config = parse_model_config(state["config"], "the run's config")
+    codec = random_codec(config)
     codec.load_state_dict(state["codec"] | state["average"])
-    if not codec.quantizer.codebooks.any():
+    if isinstance(codec.quantizer, ResidualQuantizer) and not codec.quantizer.codebooks.any():
         raise ConfigError(f"{run} has no codebooks yet; train beyond codebooks.start_step of its recipe")
     rate = codec.config.sample_rate
     if publication.golden is None:
-        golden = golden_signal(rate)
+        golden = golden_signal(rate, config.channels)
     else:
-        golden = torch.from_numpy(read_audio(publication.golden, rate).samples).unsqueeze(0)
+        golden = torch.from_numpy(
+            read_audio(publication.golden, rate, channels=config.channels).samples
+        ).unsqueeze(0)
     draft = draft_manifest(codec, publication.name, publication.description, publication.licence)
     with tempfile.TemporaryDirectory(prefix="codecd-publish-") as folder:
         files = Path(folder)
@@ -61,6 +64,15 @@ def publish_run(run: Path, repository: Path, publication: Publication) -> str:
 
 
 def _without_place(recipe: str) -> str:
+    """The recipe without the paths of the machine that it ran on."""
     tree = yaml.safe_load(recipe)
-    tree["data"]["train"] = None
+    data = tree["data"]
+    for key in ("train", "valid", "labels", "valid_labels", "vocabulary"):
+        if key in data:
+            data[key] = None
+    if data.get("noise"):
+        data["noise"]["folder"] = None
+    for key in ("model", "init"):
+        if tree.get(key):
+            tree[key] = Path(tree[key]).name
     return yaml.safe_dump(tree, sort_keys=False)

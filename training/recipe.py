@@ -1,40 +1,22 @@
 """A recipe: everything that a training run needs besides the audio, as one strict YAML."""
 
+import math
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, model_validator
 
 from codec.config import explain
 from codec.errors import ConfigError
-
-PositiveInt = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from training.data_config import DataConfig
+from training.discriminators.config import DiscriminatorsConfig
+from training.losses.config import LossConfig
+from training.strict_config import NotNegative, PositiveInt, StrictConfig
 
 
-class DataConfig(_Strict):
-    """What is heard: `train` is a folder of audio; crops of `crop_seconds`, levels shifted by `gain_db`."""
-
-    train: Path | None = None
-    crop_seconds: Annotated[float, Field(gt=0)] = 2.0
-    batch_items: PositiveInt = 8
-    gain_db: tuple[float, float] = (-12.0, 6.0)
-
-    @field_validator("gain_db")
-    @classmethod
-    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if value[0] > value[1]:
-            raise ValueError("the lower gain comes first")
-        return value
-
-
-class CodebookConfig(_Strict):
+class CodebookConfig(StrictConfig):
     """How the codebooks move: they start by k-means at `start_step`, then follow an EMA.
 
     `n_q_choices`: codebooks in use, drawn per item; `revival_share`: an entry is dead when it is used less
@@ -49,64 +31,69 @@ class CodebookConfig(_Strict):
     n_q_choices: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32)
 
 
-class LossWeights(_Strict):
-    """Weights of the terms; 0 leaves a term out."""
+class OptimiserConfig(StrictConfig):
+    """AdamW with warm-up, then a constant rate or a cosine down to `final_share` of it.
 
-    time: NotNegative = 20.0
-    mel: NotNegative = 4.5
-    spectrum: NotNegative = 4.0
-    level: NotNegative = 0.1
-    commitment: NotNegative = 0.5
-    adversarial: NotNegative = 0.1
-    features: NotNegative = 1.0
-
-
-class DiscriminatorConfig(_Strict):
-    """Multi-scale STFT discriminators: one per length in `n_ffts`, `filters` wide, from `start_step` on.
-
-    They listen to `items` of each batch: they cost more than the codec on a CPU.
+    `clip_norm`: limit of the gradient's norm, absent for none.
     """
-
-    n_ffts: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1024, 512, 256)
-    filters: PositiveInt = 16
-    start_step: Annotated[int, Field(ge=0)] = 0
-    items: PositiveInt = 4
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
-
-
-class OptimiserConfig(_Strict):
-    """AdamW with warm-up, then a cosine down to `final_share` of the rate; gradients clipped by norm."""
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: NotNegative = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: PositiveInt = 100
     final_share: Annotated[float, Field(ge=0, le=1)] = 0.02
-    clip_norm: Annotated[float, Field(gt=0)] = 5.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
+
+    def share(self, step: int, steps: int) -> float:
+        """The part of the learning rate that a step of so many has."""
+        warm = min(1.0, (step + 1) / self.warmup_steps)
+        if self.schedule == "constant":
+            return warm
+        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+        return warm * (self.final_share + (1 - self.final_share) * cosine)
 
 
-class Recipe(_Strict):
-    """One training run of `model` (a preset name or the path of a config).
+class Recipe(StrictConfig):
+    """One training run of `model` (a preset name or the path of a config; absent: that of `init`).
 
-    From step `freeze_encoder_at` on, the encoder stays at its running average; codebooks and decoder go on.
-    That is the second stage of AudioDec, which spares half the work while discriminators are listening.
+    `init`: weights to begin with, of a published version (name, name@channel, folder) or of a checkpoint.
+    `device`: "auto" is a GPU where there is one. From step `freeze_encoder_at` on, the encoder stays at its
+    running average; codebooks and decoder go on. That is the second stage of AudioDec, which spares half the
+    work while discriminators are listening.
+
+    `keep_last`: how many checkpoints stay beside the last one; the best one by the mel distance on
+    `data.valid`, taken every `validate_every` steps on `validate_items` crops, stays too.
     """
 
-    model: str
+    model: str | None = None
+    init: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**16)] = 0
     steps: PositiveInt
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     bfloat16: bool = False
     linear_start: bool = False
     freeze_encoder_at: Annotated[int, Field(ge=0)] | None = None
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     checkpoint_every: PositiveInt = 500
+    keep_last: Annotated[int, Field(ge=0)] = 0
     log_every: PositiveInt = 50
     listen_every: PositiveInt = 1000
+    validate_every: PositiveInt = 1000
+    validate_items: PositiveInt = 32
     data: DataConfig = DataConfig()
     codebooks: CodebookConfig = CodebookConfig()
-    losses: LossWeights = LossWeights()
-    discriminator: DiscriminatorConfig | None = None
+    losses: LossConfig = LossConfig()
+    discriminator: DiscriminatorsConfig | None = None
     optimiser: OptimiserConfig = OptimiserConfig()
+
+    @model_validator(mode="after")
+    def _begins_somewhere(self) -> Self:
+        if self.model is None and self.init is None:
+            raise ValueError("neither model nor init says what to train; give model a preset or a config")
+        if self.init is not None and self.linear_start:
+            raise ValueError("linear_start would overwrite the weights of init; leave one of them out")
+        return self
 
     def to_yaml(self) -> str:
         """The recipe as YAML, every field written out."""
@@ -122,21 +109,12 @@ def shipped_recipes() -> dict[str, str]:
 def load_recipe(name_or_path: str, overrides: list[str]) -> Recipe:
     """A shipped recipe by name or a YAML file by path, with `dotted.key=value` overrides applied.
 
-    Raises `ConfigError` for a recipe that does not exist or does not validate, naming the key.
+    A recipe's `base` names another one that it changes: a shipped one, or a file beside it. Sections are
+    merged key by key. Raises `ConfigError` for a recipe that does not exist, is its own base, or does not
+    validate, naming the key.
     """
-    recipes = shipped_recipes()
-    if name_or_path in recipes:
-        text = recipes[name_or_path]
-    elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text(encoding="utf-8", errors="replace")
-    else:
-        raise ConfigError(f"{name_or_path!r} is no recipe and no file; recipes: {', '.join(sorted(recipes))}")
     try:
-        tree = yaml.safe_load(text)
-        if not isinstance(tree, dict):
-            raise ConfigError(
-                f"{name_or_path} is no recipe; a recipe is a YAML mapping, see training/recipes"
-            )
+        tree = _tree(name_or_path, Path(), ())
         for override in overrides:
             _apply(tree, override)
         return Recipe.model_validate(tree)
@@ -144,6 +122,37 @@ def load_recipe(name_or_path: str, overrides: list[str]) -> Recipe:
         raise ConfigError(f"recipe {name_or_path} or an override of it is not YAML: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"recipe {name_or_path} does not make sense; correct {explain(error)}") from error
+
+
+def _tree(name_or_path: str, beside: Path, users: tuple[str, ...]) -> dict[str, Any]:
+    """A recipe's content with its bases under it; `users`: the recipes that are based on it."""
+    shipped = shipped_recipes()
+    path = beside / name_or_path
+    if name_or_path in shipped:
+        key, text = name_or_path, shipped[name_or_path]
+    elif path.is_file():
+        key, text = str(path.resolve()), path.read_text(encoding="utf-8", errors="replace")
+    else:
+        raise ConfigError(f"{name_or_path!r} is no recipe and no file; recipes: {', '.join(sorted(shipped))}")
+    if key in users:
+        raise ConfigError(
+            f"recipe {name_or_path} is its own base, by way of {', '.join(users)}; break the circle"
+        )
+    tree = yaml.safe_load(text)
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name_or_path} is no recipe; a recipe is a YAML mapping, see training/recipes")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    return _merged(_tree(str(base), path.parent, (*users, key)), tree)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(under.get(key), dict)
+        result[key] = _merged(under[key], value) if both else value
+    return result
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:

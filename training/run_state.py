@@ -1,5 +1,6 @@
 """Checkpoints of a training run: everything that the next step depends on, written whole or not at all."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from codec.errors import ConfigError
 from training.trainer import Trainer
 
 FORMAT = 1
+CHECKPOINT = "last.pt"
+"""The file in the folder of a run that it is resumed from."""
 
 
 def save_run(trainer: Trainer, path: Path) -> None:
@@ -23,7 +26,10 @@ def save_run(trainer: Trainer, path: Path) -> None:
         "codec": trainer.codec.state_dict(),
         "average": trainer.average,
         "optimiser": trainer.optimiser.state_dict(),
-        "codebooks": trainer.codebooks.state_dict(),
+        "codebooks": trainer.codebooks.state_dict() if trainer.codebooks else None,
+        "balancer": trainer.balancer.state_dict(),
+        "generator_loss": trainer.generator_loss,
+        "best_distance": trainer.best_distance,
     }
     if trainer.judge and trainer.judge_optimiser:
         state["judge"] = trainer.judge.state_dict()
@@ -62,12 +68,18 @@ def resume_run(trainer: Trainer, path: Path) -> None:
     for name, tensor in state["average"].items():
         trainer.average[name].copy_(tensor)
     trainer.optimiser.load_state_dict(state["optimiser"])
-    trainer.codebooks.load_state_dict(state["codebooks"])
-    if trainer.judge and trainer.judge_optimiser and _same_layout(trainer.judge, state.get("judge", {})):
+    if trainer.codebooks:
+        trainer.codebooks.load_state_dict(state["codebooks"])
+    if trainer.judge and trainer.judge_optimiser and same_layout(trainer.judge, state.get("judge", {})):
         trainer.judge.load_state_dict(state["judge"])
         trainer.judge_optimiser.load_state_dict(state["judge_optimiser"])
+    # Runs from before discriminators were gated, gradients balanced and the best one kept have none of it.
+    trainer.balancer.load_state_dict(state.get("balancer", {}))
+    trainer.generator_loss = state.get("generator_loss", 0.0)
+    trainer.best_distance = state.get("best_distance", math.inf)
     trainer.step = state["step"]
 
 
-def _same_layout(module: nn.Module, state: dict[str, Tensor]) -> bool:
+def same_layout(module: nn.Module, state: dict[str, Tensor]) -> bool:
+    """Whether a module has tensors of the names and shapes in `state`."""
     return {n: t.shape for n, t in module.state_dict().items()} == {n: t.shape for n, t in state.items()}

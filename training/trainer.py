@@ -13,12 +13,19 @@ from torch.nn.utils import clip_grad_norm_
 
 from codec.errors import CodecError
 from codec.model import Codec
-from codec.quantizer import Quantized
+from codec.quantizer import ResidualQuantizer
+from codec.weights import AnyCodec
+from training.balancer import Balancer
 from training.codebooks import CodebookLearner
-from training.data import AudioFolder
-from training.discriminators import Judgement, MultiScaleDiscriminator
+from training.data import TrainingAudio
+from training.discriminators.discriminators import Discriminators
+from training.discriminators.judgement import Judgement
 from training.linear_start import start_linear
-from training.losses import ReconstructionLoss, adversarial_loss, discriminator_loss, feature_loss
+from training.losses.adversarial import adversarial_loss, discriminator_loss, feature_loss
+from training.losses.reconstruction import ReconstructionLoss
+from training.passes import Pass, for_crops, run_pass
+from training.prefetch import Prefetch
+from training.ranks import ALONE, Ranks
 from training.recipe import Recipe
 
 
@@ -26,50 +33,57 @@ class TrainingError(CodecError):
     """The run cannot go on; the last good checkpoint stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One forward pass: the crop, what came back (aligned, equally long), and the codes if quantized."""
-
-    target: Tensor
-    output: Tensor
-    quantized: Quantized | None
-
-
 @dataclass(slots=True)
 class StepLog:
-    """What a step reports; terms are before weighting."""
+    """What a step reports: the terms before weighting, and the generator's after it."""
 
     terms: dict[str, float] = field(default_factory=dict)
+    weighted: dict[str, float] = field(default_factory=dict)
     revived: int = 0
 
 
 class Trainer:
     """Holds everything that a step changes."""
 
-    def __init__(self, recipe: Recipe, codec: Codec, data: AudioFolder) -> None:
+    def __init__(self, recipe: Recipe, codec: AnyCodec, data: TrainingAudio, ranks: Ranks = ALONE) -> None:
         self.recipe = recipe
-        self.codec = codec
+        self.codec = codec.to(ranks.device)
         self.data = data
+        self.ranks = ranks
+        self._batches = Prefetch(lambda step: data.batch(step, ranks.rows), recipe.data.workers)
+        self._listening = for_crops(codec, data.crop_samples, ranks)
         self.average = {name: p.detach().clone() for name, p in codec.named_parameters()}
-        self.codebooks = CodebookLearner(codec.quantizer, recipe.codebooks)
-        self.loss = ReconstructionLoss(codec.config.sample_rate)
-        self.optimiser = _adam(codec, recipe, recipe.optimiser.learning_rate)
-        self.judge: MultiScaleDiscriminator | None = None
+        self.codebooks: CodebookLearner | None = None
+        if isinstance(codec.quantizer, ResidualQuantizer):
+            self.codebooks = CodebookLearner(codec.quantizer, recipe.codebooks)
+        self.weights = recipe.losses.weights
+        self.loss = ReconstructionLoss(codec.config.sample_rate, self.weights).to(ranks.device)
+        self.balancer = Balancer()
+        self.generator_loss = 0.0
+        self.optimiser = _adam(codec, recipe, recipe.optimiser.learning_rate, recipe.optimiser.betas)
+        self.judge: Discriminators | None = None
         self.judge_optimiser: torch.optim.Optimizer | None = None
         if recipe.discriminator:
-            self.judge = MultiScaleDiscriminator(recipe.discriminator.n_ffts, recipe.discriminator.filters)
-            self.judge_optimiser = _adam(self.judge, recipe, recipe.discriminator.learning_rate)
-        frames = math.ceil(recipe.data.crop_seconds * codec.config.frame_rate)
-        self.crop_samples = frames * codec.config.hop_samples
+            plan = recipe.discriminator
+            self.judge = Discriminators(plan).to(ranks.device)
+            self.judge_optimiser = _adam(self.judge, recipe, plan.learning_rate, plan.betas)
+        self.best_distance = math.inf
         self.step = 0
 
     def start(self) -> None:
-        """Before the first step: the linear start, if the recipe asks for it."""
+        """Before the first step from random weights: the linear start, if the recipe asks for it."""
         if self.recipe.linear_start:
-            batches = [self._batch(-1 - i) for i in range(8)]
-            start_linear(self.codec, torch.cat(batches))
-            for name, parameter in self.codec.named_parameters():
-                self.average[name].copy_(parameter)
+            assert isinstance(self.codec, Codec)
+            # All rows on every rank: so all start at the same weights.
+            batches = [self.data.batch(_before(i + 1)).audio for i in range(8)]
+            start_linear(self.codec, torch.cat(batches).to(self.ranks.device))
+            self.adopt_weights()
+
+    @torch.no_grad()
+    def adopt_weights(self) -> None:
+        """Let the running average begin at the weights as they are."""
+        for name, parameter in self.codec.named_parameters():
+            self.average[name].copy_(parameter)
 
     def advance(self) -> StepLog:
         """One step: forward, discriminator phase, generator phase, codebooks, average.
@@ -77,16 +91,17 @@ class Trainer:
         Raises `TrainingError` if a loss or a gradient is not finite, before it reaches a weight.
         """
         log = StepLog()
-        if self._quantizing() and not self.codebooks.started:
-            self._start_codebooks()
+        if self.quantizing and self.codebooks and not self.codebooks.started:
+            self._start_codebooks(self.codebooks)
         if self.step == self.recipe.freeze_encoder_at:
             self._adopt_average()
+        self.codec.encoder.requires_grad_(not self._encoder_frozen())
         self._schedule()
         forward = self._forward()
         if self._judging():
             self._discriminator_phase(forward, log)
         self._generator_phase(forward, log)
-        if forward.quantized:
+        if forward.quantized and self.codebooks:
             log.revived = self.codebooks.update(forward.quantized, self._generator("revival"))
         with torch.no_grad():
             decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
@@ -96,80 +111,118 @@ class Trainer:
         return log
 
     def _forward(self) -> Pass:
-        target = self._batch(self.step)
-        quantized = None
-        with torch.set_grad_enabled(not self._encoder_frozen()):
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-                latent, _ = self.codec.embed(target, self.codec.encoder_state(len(target)))
-            if self._quantizing():
-                quantized = self.codec.quantizer(latent, self._draw_n_q(len(target)))
-                latent = quantized.vectors
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            output, _ = self.codec.synthesise(latent, self.codec.decoder_state(len(target)))
-        delay = self.codec.config.delay_samples
-        return Pass(target[:, 0, :-delay], output[:, 0, delay:], quantized)
+        batch = self._batches.get(self.step).to(self.ranks.device)
+        n_q = self._draw_n_q() if self.quantizing else None
+        return run_pass(self._listening, batch, n_q, self.recipe.bfloat16)
 
     def _discriminator_phase(self, forward: Pass, log: StepLog) -> None:
         assert self.judge and self.judge_optimiser and self.recipe.discriminator
-        items = self.recipe.discriminator.items
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-            real = self.judge(forward.target[:items])
-            fake = self.judge(forward.output[:items].detach())
+        plan = self.recipe.discriminator
+        rows = self._judged_rows()
+        with self._autocast():
+            real = self.judge(forward.target[rows])
+            fake = self.judge(forward.output[rows].detach())
             loss = discriminator_loss(_logits(real), _logits(fake))
-        self._update("discriminator", self.judge, self.judge_optimiser, loss)
-        log.terms["discriminator"] = float(loss.detach())
+        log.terms["discriminator"] = float(self.ranks.mean(loss))
+        # A loss that is not finite passes, to be found by the update.
+        resting = plan.gated and log.terms["discriminator"] <= self.generator_loss
+        if not resting:
+            self._update("discriminator", self.judge, self.judge_optimiser, loss)
+        if plan.gated:
+            log.terms["discriminator_steps"] = float(not resting)
 
     def _generator_phase(self, forward: Pass, log: StepLog) -> None:
         terms = self.loss(forward.target, forward.output)
-        if forward.quantized:
-            terms["commitment"] = forward.quantized.commitment
         if self._judging():
-            assert self.judge and self.recipe.discriminator
-            items = self.recipe.discriminator.items
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-                with torch.no_grad():
-                    real = self.judge(forward.target[:items])
-                fake = self.judge(forward.output[:items])
+            terms |= self._judged_terms(forward)
+        heard = list(terms)
+        if forward.quantized:
+            losses = {"commitment": forward.quantized.commitment, "codebook": forward.quantized.codebook_loss}
+            terms |= {n: loss for n, loss in losses.items() if loss is not None and n in self.weights}
+        weighted = {name: term.float() * self.weights[name] for name, term in terms.items()}
+        loss = torch.stack(list(weighted.values())).sum()
+        objective = loss
+        if self.recipe.losses.balancer:
+            audible = {name: terms[name] for name in heard}
+            balanced = self.balancer.gradient(audible, self.weights, forward.output, self._norms_of_all)
+            # This product has the balanced gradient; its value means nothing.
+            surrogate = (forward.output * balanced).sum()
+            objective = torch.stack([surrogate, *(w for n, w in weighted.items() if n not in heard)]).sum()
+        self._update("generator", self.codec, self.optimiser, objective)
+        log.terms |= self.ranks.means({name: float(term.detach()) for name, term in terms.items()})
+        log.weighted = self.ranks.means({name: float(term.detach()) for name, term in weighted.items()})
+        log.terms["generator"] = float(self.ranks.mean(loss))
+        self.generator_loss = sum(log.weighted[name] for name in heard)
+
+    def _norms_of_all(self, norms: Tensor) -> Tensor:
+        """Norms of gradients by one item: a loss is the mean over all ranks' items, not over this one's."""
+        return self.ranks.mean(norms) / self.ranks.count
+
+    def _judged_terms(self, forward: Pass) -> dict[str, Tensor]:
+        assert self.judge and self.recipe.discriminator
+        rows = self._judged_rows()
+        terms = {}
+        with self._autocast():
+            fake = self.judge(forward.output[rows])
+            if "adversarial" in self.weights:
                 terms["adversarial"] = adversarial_loss(_logits(fake))
-                terms["features"] = feature_loss([j.features for j in real], [j.features for j in fake])
-        weights = self.recipe.losses.model_dump()
-        loss = torch.stack([term.float() * weights[name] for name, term in terms.items()]).sum()
-        self._update("generator", self.codec, self.optimiser, loss)
-        log.terms |= {name: float(term.detach()) for name, term in terms.items()}
-        log.terms["generator"] = float(loss.detach())
+            if "features" in self.weights:
+                with torch.no_grad():
+                    real = self.judge(forward.target[rows])
+                relative = self.recipe.losses.relative_features
+                terms["features"] = feature_loss(
+                    _features(real), _features(fake), relative=relative, of_all=self.ranks.mean
+                )
+        return terms
+
+    def _judged_rows(self) -> slice:
+        """The rows of a pass that discriminators hear: this rank's part of the recipe's items."""
+        assert self.recipe.discriminator
+        items = self.recipe.discriminator.items
+        return slice(None if items is None else items // self.ranks.count * self.codec.config.channels)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.recipe.bfloat16)
 
     def _update(self, name: str, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        self._finite(f"{name} loss", loss)
+        self._finite(f"{name} loss", self.ranks.mean(loss))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm)
+        self.ranks.average_gradients(module.parameters())
+        # A limit of infinity clips nothing, and still tells whether the gradient is finite.
+        norm = clip_grad_norm_(module.parameters(), self.recipe.optimiser.clip_norm or math.inf)
         self._finite(f"norm of the {name}'s gradient", norm)
         optimiser.step()
 
-    def _start_codebooks(self) -> None:
+    def _start_codebooks(self, learner: CodebookLearner) -> None:
         vectors: list[Tensor] = []
         offset = 0
         while sum(len(v) for v in vectors) < self.recipe.codebooks.start_vectors:
-            audio = self._batch(-100 - offset)
+            batch = self.data.batch(_before(100 + offset), self.ranks.rows).to(self.ranks.device)
             with torch.no_grad():
-                latent, _ = self.codec.embed(audio, self.codec.encoder_state(len(audio)))
-            vectors.append(latent.flatten(0, 1))
+                latent = run_pass(self._listening, batch, None, bfloat16=False).latent
+            vectors.append(self.ranks.gather(latent).flatten(0, 1))
             offset += 1
-        self.codebooks.start(torch.cat(vectors), len(vectors[0]), self._generator("kmeans"))
+        learner.start(torch.cat(vectors), len(vectors[0]), self._generator("kmeans"))
 
     def _schedule(self) -> None:
         plan = self.recipe.optimiser
-        warm = min(1.0, (self.step + 1) / plan.warmup_steps)
-        cosine = 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
-        share = warm * (plan.final_share + (1 - plan.final_share) * cosine)
+        share = plan.share(self.step, self.recipe.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = plan.learning_rate * share
         if self.judge_optimiser and self.recipe.discriminator:
             for group in self.judge_optimiser.param_groups:
                 group["lr"] = self.recipe.discriminator.learning_rate * share
 
-    def _quantizing(self) -> bool:
-        return self.step >= self.recipe.codebooks.start_step
+    def close(self) -> None:
+        """End what prepares batches."""
+        self._batches.close()
+
+    @property
+    def quantizing(self) -> bool:
+        """Whether the next pass is quantized; a run that begins with codebooks does not wait."""
+        started = self.codebooks is not None and self.codebooks.started
+        return started or self.step >= self.recipe.codebooks.start_step
 
     def _judging(self) -> bool:
         plan = self.recipe.discriminator
@@ -184,14 +237,12 @@ class Trainer:
         start = self.recipe.freeze_encoder_at
         return start is not None and self.step >= start
 
-    def _batch(self, step: int) -> Tensor:
-        # Steps before 0 are batches for the linear and the k-means start; a generator takes no negative seed.
-        return self.data.batch(self.recipe.data, self.crop_samples, self.recipe.seed, step % (1 << 40))
-
-    def _draw_n_q(self, items: int) -> Tensor:
+    def _draw_n_q(self) -> Tensor:
+        """Codebooks of this rank's items."""
         choices = torch.tensor(self.recipe.codebooks.n_q_choices)
+        items = self.recipe.data.batch_items
         drawn = torch.randint(len(choices), (items,), generator=self._generator("n_q"))
-        return choices[drawn]
+        return choices[drawn][self.ranks.rows].to(self.ranks.device)
 
     def _generator(self, purpose: str) -> torch.Generator:
         salt = sum(purpose.encode()) << 48
@@ -206,10 +257,21 @@ class Trainer:
             )
 
 
-def _adam(module: nn.Module, recipe: Recipe, rate: float) -> torch.optim.Optimizer:
-    plan = recipe.optimiser
-    return torch.optim.AdamW(module.parameters(), rate, betas=plan.betas, weight_decay=plan.weight_decay)
+def _before(steps: int) -> int:
+    """The batch that many steps before the first one; a generator takes no negative seed."""
+    return -steps % (1 << 40)
+
+
+def _adam(
+    module: nn.Module, recipe: Recipe, rate: float, betas: tuple[float, float]
+) -> torch.optim.Optimizer:
+    decay = recipe.optimiser.weight_decay
+    return torch.optim.AdamW(module.parameters(), rate, betas=betas, weight_decay=decay)
 
 
 def _logits(judgements: list[Judgement]) -> list[Tensor]:
     return [judgement.logits for judgement in judgements]
+
+
+def _features(judgements: list[Judgement]) -> list[tuple[Tensor, ...]]:
+    return [judgement.features for judgement in judgements]

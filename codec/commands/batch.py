@@ -10,6 +10,8 @@ from tqdm import tqdm
 from codec.commands.options import refuse_existing
 from codec.errors import CodecError, InvalidRequestError
 
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
+
 Progress = Callable[[float], object]
 """Told how many more seconds of audio have been dealt with."""
 
@@ -39,10 +41,7 @@ def pair_up(source: Path, target: Path, suffixes: Iterable[str], new_suffix: str
         return [Pair(source, target)]
     if target.is_file():
         raise InvalidRequestError(f"{target} is a file; name a directory for those that come out")
-    wanted = frozenset(suffixes)
-    found = sorted(p for p in source.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
-    if not found:
-        raise InvalidRequestError(f"{source} holds no file ending in {', '.join(sorted(wanted))}")
+    found = files_below(source, suffixes)
     pairs = [Pair(p, (target / p.relative_to(source)).with_suffix(new_suffix)) for p in found]
     first_of: dict[Path, Path] = {}
     for pair in pairs:
@@ -52,6 +51,15 @@ def pair_up(source: Path, target: Path, suffixes: Iterable[str], new_suffix: str
             )
         refuse_existing(pair.target, force)
     return pairs
+
+
+def files_below(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """Files of a directory, at any depth, with one of the endings. Raises `InvalidRequestError` for none."""
+    wanted = frozenset(suffixes)
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    if not found:
+        raise InvalidRequestError(f"{folder} holds no file ending in {', '.join(sorted(wanted))}")
+    return found
 
 
 def work_through(pairs: list[Pair], verb: str, work: Callable[[Pair, Progress], None]) -> int:

@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from codec.audio import TRUNCATED
-from codec.commands.batch import Pair, Progress, pair_up, work_through
+from codec.commands.batch import AUDIO_SUFFIXES, Pair, Progress, pair_up, work_through
+from codec.commands.labels import add_labels, label_source
 from codec.commands.options import (
     DEFAULT_MODEL,
     DEFAULT_N_Q,
@@ -16,20 +17,22 @@ from codec.commands.options import (
     add_overwrite,
     repository_of,
 )
-from codec.container import CdcReader
-
-_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
+from codec.container import CdcReader, DamageReport
+from codec.errors import ContainerError
 
 _ENCODE_EXAMPLES = """examples:
   codecd encode speech.wav speech.cdc                 8 codebooks, 4 kbit/s
   codecd encode speech.wav speech.cdc --n-q 4
   codecd encode speech.wav speech.cdc --bitrate 2000
   codecd encode recordings/ tokens/                   every audio file, mirrored
+  codecd encode speech.wav speech.cdc --compress      entropy-coded: the same codes in fewer bytes
+  codecd encode speech.wav speech.cdc --model phones --labels speech.lab --vocabulary phones.txt
 """
 _DECODE_EXAMPLES = """examples:
   codecd decode speech.cdc speech.wav
   codecd decode speech.cdc speech.flac --force
   codecd decode tokens/ decoded/                      every .cdc file, mirrored
+  codecd decode damaged.cdc speech.wav --recover      what is left, each part at its place
 """
 
 
@@ -39,12 +42,17 @@ def register_encode(commands: SubParsers) -> None:
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--n-q", type=int, metavar="N", help=f"codebooks to use (default {DEFAULT_N_Q})")
     rate.add_argument("--bitrate", type=int, metavar="BPS", help="bits per second, instead of --n-q")
+    parser.add_argument("--compress", action="store_true", help="entropy-code, by the tables of the model")
+    add_labels(parser)
     parser.set_defaults(run=_encode)
 
 
 def register_decode(commands: SubParsers) -> None:
     """Add `codecd decode`."""
     parser = _parser(commands, "decode", "tokens (.cdc) to audio (.wav or .flac)", _DECODE_EXAMPLES)
+    parser.add_argument(
+        "--recover", action="store_true", help="decode what is left of damaged or unfinished files"
+    )
     parser.set_defaults(run=_decode)
 
 
@@ -64,22 +72,26 @@ def _encode(arguments: Namespace) -> int:
     import torch
 
     from codec.checkpoint import open_codec
-    from codec.files import encode_file
+    from codec.checks import check_n_q
+    from codec.files import EncodeOptions, encode_file
     from codec.tokens import n_q_for_bitrate
 
     # One thread gives the same codes whatever the machine and the piece; see `codec.model.MIN_ROWS`.
     torch.set_num_threads(1)
-    pairs = pair_up(arguments.input, arguments.output, _AUDIO_SUFFIXES, ".cdc", arguments.force)
+    pairs = pair_up(arguments.input, arguments.output, AUDIO_SUFFIXES, ".cdc", arguments.force)
     loaded = open_codec(arguments.model or DEFAULT_MODEL, repository_of(arguments))
-    codebooks = loaded.codec.config.quantizer.codebooks
+    config = loaded.codec.config
+    codebooks = config.quantizer.codebooks
     n_q = min(DEFAULT_N_Q, codebooks) if arguments.n_q is None else arguments.n_q
     if arguments.bitrate is not None:
         n_q = n_q_for_bitrate(Fraction(arguments.bitrate), loaded.token_format, codebooks)
-    loaded.codec.check_n_q(n_q)
-    rate = loaded.codec.config.sample_rate
+    check_n_q(n_q, config.quantizer)
+    options = EncodeOptions(n_q, label_source(arguments, config), arguments.compress)
 
     def work(pair: Pair, progress: Progress) -> None:
-        notes = encode_file(loaded, pair.source, pair.target, n_q, lambda samples: progress(samples / rate))
+        notes = encode_file(
+            loaded, pair.source, pair.target, options, lambda done: progress(done / config.sample_rate)
+        )
         if TRUNCATED in notes:
             print(f"codecd: {pair.source}: ends too early, what is there was encoded", file=sys.stderr)
 
@@ -102,9 +114,19 @@ def _decode(arguments: Namespace) -> int:
             opened[reference] = open_codec(reference, repository_of(arguments))
         loaded = opened[reference]
         rate = loaded.codec.config.sample_rate
-        clipped = decode_file(loaded, pair.source, pair.target, lambda samples: progress(samples / rate))
-        if clipped:
-            print(f"codecd: {pair.target}: {clipped} samples were clipped at full scale", file=sys.stderr)
+        try:
+            done = decode_file(
+                loaded, pair.source, pair.target, lambda samples: progress(samples / rate), arguments.recover
+            )
+        except ContainerError as error:
+            hint = "" if arguments.recover else "; --recover decodes what is left"
+            raise ContainerError(f"{error}{hint}") from error
+        if done.n_clipped:
+            print(
+                f"codecd: {pair.target}: {done.n_clipped} samples were clipped at full scale", file=sys.stderr
+            )
+        for line in _losses(done.damage):
+            print(f"codecd: {pair.source}: {line}", file=sys.stderr)
 
     return work_through(pairs, "decoding", work)
 
@@ -113,3 +135,15 @@ def _maker_of(source: Path) -> str:
     """The model and version that a `.cdc` file names."""
     with CdcReader(source) as reader:
         return f"{reader.header.identity.model}@{reader.header.identity.version}"
+
+
+def _losses(damage: DamageReport) -> list[str]:
+    """What was lost of a file, for people."""
+    if damage.intact:
+        return []
+    frames = [f"{r.start} to {'the end' if r.stop is None else r.stop - 1}" for r in damage.lost]
+    segments = [f"{r.start} to {r.stop - 1}" for r in damage.lost_segments]
+    found = [f"lost frames {', '.join(frames)}"] if frames else []
+    found += [f"lost levels and labels of segments {', '.join(segments)}"] if segments else []
+    found += [] if damage.finished else ["the end of the file is missing"]
+    return [*damage.problems, *found]

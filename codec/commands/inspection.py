@@ -1,4 +1,4 @@
-"""`codecd info`, `codecd thin` and `codecd models`: none of them runs a model."""
+"""`codecd info` and `codecd thin`: neither runs a model."""
 
 import argparse
 import json
@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from codec.atomic import replacing
-from codec.commands.options import (
-    SubParsers,
-    add_overwrite,
-    add_repository,
-    refuse_existing,
-    repository_of,
-)
+from codec.commands.options import SubParsers, add_overwrite, refuse_existing
 from codec.container import CdcReader, describe, thin_cdc
 from codec.errors import InvalidRequestError
-from codec.repository import Repository
 
 _INFO_EXAMPLES = """examples:
   codecd info speech.cdc
@@ -24,10 +17,6 @@ _INFO_EXAMPLES = """examples:
 """
 _THIN_EXAMPLES = """example:
   codecd thin speech.cdc small.cdc --n-q 2
-"""
-_MODELS_EXAMPLES = """examples:
-  codecd models
-  codecd models --repository /srv/models --json
 """
 
 
@@ -51,14 +40,6 @@ def register_thin(commands: SubParsers) -> None:
     parser.add_argument("--n-q", type=int, required=True, metavar="N", help="codebooks to keep")
     add_overwrite(parser)
     parser.set_defaults(run=_thin)
-
-
-def register_models(commands: SubParsers) -> None:
-    """Add `codecd models`."""
-    parser = _parser(commands, "models", "models, versions and channels of a repository", _MODELS_EXAMPLES)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_repository(parser)
-    parser.set_defaults(run=_models)
 
 
 def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> ArgumentParser:
@@ -100,30 +81,51 @@ def _summary(facts: dict[str, Any]) -> list[str]:
         f"audio        {length} at {facts['sample_rate']} Hz",
         f"codes        {facts['codebooks']} codebooks of {facts['codebook_size']}, "
         f"{facts['n_frames']} frames",
+        *_side_lines(facts),
         f"bitrate      {facts['bitrate_bps']:.0f} bit/s nominal{rate}",
         f"file         {measured['file_bytes']} bytes in {len(facts['blocks'])} blocks",
     ]
     damage = facts["damage"]
-    state = "intact" if damage["intact"] else "; ".join(damage["problems"]) or "unfinished"
+    state = "intact" if damage["intact"] else "; ".join(_complaints(damage)) or "unfinished"
     return [*lines, f"state        {state}"]
+
+
+def _side_lines(facts: dict[str, Any]) -> list[str]:
+    """What stands beside the codes, a line for each thing that there is."""
+    lines = []
+    rate, measured = facts["sample_rate"], facts["measured"]
+    if (cut := facts["segmentation"]) is not None:
+        lines.append(
+            f"segments     {len(facts['segments'])} of {cut['length_samples'] / rate:g} s, "
+            f"one every {cut['stride_samples'] / rate:g} s"
+        )
+    if scales := [segment["scale"] for segment in facts["segments"] if segment["scale"] is not None]:
+        lines.append(f"scale        {min(scales):.3g} to {max(scales):.3g}")
+    if (labels := facts["labels"]) is not None:
+        lines.append(
+            f"labels       {measured['label_bits'] // labels['bits_per_label']} of {labels['labels']} kinds, "
+            f"{labels['bitrate_bps']:.0f} bit/s"
+        )
+    if any(block["coding"] == "entropy" for block in facts["blocks"]):
+        lines.append(
+            f"coding       entropy-coded with tables {facts['entropy_tables']}, "
+            f"{measured['saved_bits'] / measured['code_bits']:.1%} saved"
+        )
+    return lines
+
+
+def _complaints(damage: dict[str, Any]) -> list[str]:
+    lost = [
+        f"{what} {start} to {stop - 1} lost"
+        for what, ranges in (("frames", damage["lost_frames"]), ("segments", damage["lost_segments"]))
+        for start, stop in ranges
+        if stop is not None
+    ]
+    return [*damage["problems"], *lost]
 
 
 def _thin(arguments: Namespace) -> int:
     refuse_existing(arguments.output, arguments.force)
     with replacing(arguments.output) as draft, draft.open("wb") as sink:
         thin_cdc(arguments.input, sink, arguments.n_q)
-    return 0
-
-
-def _models(arguments: Namespace) -> int:
-    repository = Repository(repository_of(arguments))
-    listing = [repository.summary(name) for name in repository.models()]
-    if arguments.json:
-        print(json.dumps(listing, indent=2))
-        return 0
-    for model in listing:
-        channels = ", ".join(f"{name} -> {version}" for name, version in model["channels"].items())
-        print(f"{model['name']}: {channels or 'no channel'}")
-        for version in model["versions"]:
-            print(f"  {version}")
     return 0

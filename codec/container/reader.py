@@ -7,23 +7,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-import numpy as np
-
-from codec.container.block import CodeBlock, PackedBlock, parse_block, parse_block_head
+from codec.container.block import PackedBlock, parse_block, parse_block_head
+from codec.container.coder import RowCoder
 from codec.container.damage import DamageLog, DamageReport
 from codec.container.header import CdcHeader, header_bytes, parse_header
-from codec.container.index import BlockPlace, Index, find_index, parse_index
+from codec.container.index import BlockPlace, Index, RecordPlace, find_index, parse_index
 from codec.container.layout import (
     BLOCK_HEADER_BYTES,
     BLOCK_MARKER,
+    CODED,
     HEADER_FIXED_BYTES,
     INDEX_MARKER,
     MAX_INDEX_BYTES,
+    RECORD,
     UnknownFormatError,
 )
+from codec.container.segment import CodeBlock, SegmentRecord
+from codec.container.track import SegmentTrack
 from codec.container.window import ByteWindow
-from codec.errors import ContainerError, InvalidRequestError, InvalidTokensError, LimitExceededError
-from codec.tokens import Codes, Tokens
+from codec.errors import ContainerError, InvalidRequestError
 
 CdcSource = Path | BinaryIO | bytes
 
@@ -35,15 +37,17 @@ class CdcReader:
     """Reads a `.cdc` file block by block in constant memory.
 
     Strict (the default): anything wrong raises `ContainerError`, a missing end included. Tolerant: every
-    intact block comes out, in order, and `report` names the lost frames; fatal are only a damaged header, and
-    blocks whose checksums are right and whose content is not. A file that is still being written is read
-    tolerantly; iterating again later continues with what was added.
+    intact block comes out, in order, and `report` names the lost frames and segment records; fatal are only
+    a damaged header, and blocks whose checksums are right and whose codes are not. A file that is still being
+    written is read tolerantly; iterating again later continues with what was added.
+    Iterating over entropy-coded blocks needs the `coder` that made them, and raises `ContainerError` without.
     Use it as a context manager, or `close` it, if the source is a path. Raises `OSError` if that cannot be
     opened.
     """
 
-    def __init__(self, source: CdcSource, tolerant: bool = False) -> None:
+    def __init__(self, source: CdcSource, tolerant: bool = False, coder: RowCoder | None = None) -> None:
         self._tolerant = tolerant
+        self._coder = coder
         self._cleanup = ExitStack()
         if isinstance(source, Path):
             stream: BinaryIO = self._cleanup.enter_context(source.open("rb"))
@@ -58,14 +62,25 @@ class CdcReader:
         self._blocks_start = self._window.position
         self._index: Index | None = None
         self._false_markers = 0
-        self._start_at(0)
+        self._start_at(BlockPlace(0, 0))
 
     def __iter__(self) -> Iterator[CodeBlock]:
         for block in self.packed_blocks():
-            yield block.unpack(self.header.format)
+            if block.coding != RECORD:
+                yield self.unpack(block)
+
+    def unpack(self, block: PackedBlock) -> CodeBlock:
+        """The codes of the block that `packed_blocks` gave last. Raises what iterating raises."""
+        header = self.header
+        if block.coding == CODED and (self._coder is None or self._coder.tables_id != header.tables_id):
+            raise ContainerError(
+                f"the codes are entropy-coded with tables of {header.identity.model} "
+                f"{header.identity.version}; read the file with that version of the model"
+            )
+        return CodeBlock(block.first_frame, block.unpack(header.format, self._coder), self.segment)
 
     def packed_blocks(self) -> Iterator[PackedBlock]:
-        """The remaining blocks, not unpacked."""
+        """The remaining blocks, not unpacked, and the segment records among them."""
         while not self._finished:
             place = self._window.position
             try:
@@ -80,11 +95,11 @@ class CdcReader:
             if block is None:
                 return
             self._in_sync = True
-            if block.first_frame + block.n_frames > self._wanted_frame:
+            if block.first_frame + max(1, block.n_frames) > self._wanted_frame:
                 yield block
 
     def seek(self, frame: int) -> None:
-        """Continue with the block that holds `frame`, found by the index, or by searching without one.
+        """Continue with the codes of the block that holds `frame`, found by the index, else by searching.
 
         The report starts anew. Raises `InvalidRequestError` for a frame outside the file, and
         `ContainerError` if the source cannot seek.
@@ -95,10 +110,29 @@ class CdcReader:
         if frame < 0 or (index is not None and frame >= index.n_frames):
             last = "the last frame" if index is None else str(index.n_frames - 1)
             raise InvalidRequestError(f"frame {frame} is outside the file; choose 0..{last}")
-        block = BlockPlace(0, 0) if index is None else index.find(frame)
-        self._window.seek(self._blocks_start + block.offset)
-        self._start_at(block.first_frame)
+        place = BlockPlace(0, 0) if index is None else index.find(frame)
+        self._start_at(place)
         self._wanted_frame = frame
+        record = None if index is None or not self.header.side.recorded else index.find_record(frame)
+        if record is not None:
+            self._track.current = self._record_at(record)
+        self._window.seek(self._blocks_start + place.offset)
+
+    def seek_segment(self, frame: int) -> None:
+        """Continue with the first block of the segment that holds `frame`, or of what is left of it.
+
+        A file without segment records is one segment. Raises what `seek` raises, and without an index what
+        iterating up to there does.
+        """
+        self.seek(frame)
+        while self.segment is None and next(self.packed_blocks(), None) is not None:
+            continue
+        self.seek(0 if self.segment is None else self.segment.first_frame)
+
+    @property
+    def segment(self) -> SegmentRecord | None:
+        """The segment that is being read; None before the first one, and in files without segment records."""
+        return self._track.current
 
     @property
     def report(self) -> DamageReport:
@@ -139,13 +173,14 @@ class CdcReader:
         self._window.skip(size)
         return header
 
-    def _start_at(self, first_frame: int) -> None:
-        self._log = DamageLog(first_frame)
+    def _start_at(self, place: BlockPlace) -> None:
+        self._log = DamageLog(place.first_frame)
+        self._track = SegmentTrack(self.header, self._log, strict=not self._tolerant)
         self._wanted_frame = 0
         self._finished = False
         self._in_sync = True
         # The index is compared with the blocks where all of them were seen.
-        self._entries = bytearray() if first_frame == 0 else None
+        self._entries = bytearray() if place.offset == 0 else None
 
     def _next(self) -> PackedBlock | None:
         """The block at this place, or None at the end."""
@@ -161,6 +196,23 @@ class CdcReader:
         raise ContainerError(f"there is no block at byte {self._window.position}; read the file tolerantly")
 
     def _next_block(self) -> PackedBlock | None:
+        block = self._read_block()
+        if block is None:
+            return None
+        place = self._log.next_frame
+        if block.first_frame < place or (block.first_frame > place and not self._tolerant):
+            raise ContainerError(f"a block of frame {block.first_frame} stands where frame {place} belongs")
+        if block.coding == RECORD:
+            self._track.begin(SegmentRecord.parse(block, self.header.side))
+        else:
+            self._track.take(block)
+        self._log.take(block)
+        if self._entries is not None:
+            self._entries += block.index_entry()
+        return block
+
+    def _read_block(self) -> PackedBlock | None:
+        """The block at this place, whatever its frames, or None if it is cut."""
         data = self._window.peek(BLOCK_HEADER_BYTES)
         if len(data) < BLOCK_HEADER_BYTES:
             self._end_missing()
@@ -175,29 +227,38 @@ class CdcReader:
             return None
         # The length is sound even if the codes are not, so the search for the next block starts after it.
         self._window.skip(size)
-        block = parse_block(data, head, self.header)
-        place = self._log.next_frame
-        if block.first_frame < place or (block.first_frame > place and not self._tolerant):
-            raise ContainerError(f"a block of frame {block.first_frame} stands where frame {place} belongs")
-        self._log.take(block)
-        if self._entries is not None:
-            self._entries += block.index_entry()
-        return block
+        return parse_block(data, head, self.header)
+
+    def _record_at(self, place: RecordPlace) -> SegmentRecord:
+        """The segment record that the index promises, or one that says that it is lost."""
+        self._window.seek(self._blocks_start + place.offset)
+        try:
+            block = self._read_block()
+            if block is None or block.coding != RECORD:
+                raise ContainerError(f"there is no segment record for frame {place.first_frame}")
+            return SegmentRecord.parse(block, self.header.side)
+        except ContainerError as problem:
+            if not self._tolerant:
+                raise
+            self._log.note(str(problem))
+            self._log.lose_segments(place.number, place.number + 1)
+            return SegmentRecord(place.number, place.first_frame, lost=True)
 
     def _finish(self) -> None:
         data = self._window.peek(MAX_INDEX_BYTES + 1)
-        index = parse_index(data)
+        index = parse_index(data, self.header.n_samples is not None)
         if not self._tolerant and not self._agrees(index):
             raise ContainerError("the index does not describe the blocks before it; read the file tolerantly")
         self._window.skip(len(data))
         self._index = index
         self._finished = True
         self._log.finish(index.n_frames)
+        self._track.finish(index.n_records)
 
     def _agrees(self, index: Index) -> bool:
         if self._entries is not None and bytes(self._entries) != index.entries:
             return False
-        return index.n_frames == self._log.next_frame and self.header.n_samples in (None, index.n_samples)
+        return index.n_frames == self._log.next_frame
 
     def _end_missing(self) -> None:
         """The bytes ended before the index did: fine for a tolerant reader, an error for a strict one."""
@@ -223,33 +284,6 @@ class CdcReader:
     def _load_index(self) -> Index | None:
         """The index from the end of the source, or None without a sound one."""
         if self._index is None and self._window.seekable:
-            self._index = find_index(self._window, self._blocks_start)
+            measured = self.header.n_samples is not None
+            self._index = find_index(self._window, self._blocks_start, measured)
         return self._index
-
-
-def read_cdc(source: CdcSource, max_frames: int | None = None) -> Tokens:
-    """Read a whole `.cdc` file strictly.
-
-    Where blocks differ in n_q the tokens have the smallest: the first codebooks mean the same at any n_q;
-    iterate over a `CdcReader` to use each block's own. Raises `ContainerError` for a file that is damaged or
-    unfinished, and `LimitExceededError` as soon as there are more than `max_frames`.
-    """
-    codes: list[Codes] = []
-    with CdcReader(source) as reader:
-        n_frames = 0
-        for block in reader:
-            n_frames += block.codes.shape[1]
-            if max_frames is not None and n_frames > max_frames:
-                raise LimitExceededError(f"the file has more than {max_frames} frames; decode it in parts")
-            codes.append(block.codes)
-        header, n_samples = reader.header, reader.n_samples
-    n_q = min((block.shape[0] for block in codes), default=header.codebooks)
-    whole = np.concatenate([np.empty((n_q, 0), np.uint16), *(block[:n_q] for block in codes)], axis=1)
-    form = header.format
-    try:
-        return Tokens(
-            *(whole, header.identity, form.sample_rate, form.hop_samples, n_samples),
-            *(form.codebook_size, header.scale),
-        )
-    except InvalidTokensError as error:
-        raise ContainerError(f"the .cdc file makes no sense: {error}") from error

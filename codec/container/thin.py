@@ -27,5 +27,5 @@ def thin_cdc(source: CdcSource, sink: BinaryIO, n_q: int) -> None:
             thinned = block.thin(n_q)
             sink.write(thinned.pack())
             entries += thinned.index_entry()
-        sink.write(Index(bytes(entries), reader.n_samples).pack())
+        sink.write(Index(bytes(entries), reader.n_samples, header.n_samples is not None).pack())
         sink.flush()

@@ -10,8 +10,9 @@ from torch import Tensor
 from codec.config import QuantizerConfig
 from codec.errors import ForeignModelError
 from codec.importers.state_dict import load_renamed, read_state_dict, reference_modules, renamed
-from codec.seanet_config import SeanetCodecConfig, SeanetConfig, SegmentConfig
+from codec.seanet_config import SeanetCodecConfig, SegmentConfig
 from codec.seanet_model import SeanetCodec
+from codec.seanet_network_config import SeanetConfig
 
 _LAYER = re.compile(r"quantizer\.vq\.layers\.(\d+)\._codebook\.(inited|embed|embed_avg|cluster_size)")
 
@@ -23,7 +24,7 @@ def import_encodec(path: Path) -> SeanetCodec:
     """
     state = read_state_dict(path)
     config = encodec_config(state, path)
-    return load_renamed(SeanetCodec(config), encodec_state(state, config, path), path)
+    return load_renamed(config, encodec_state(state, config, path), path)
 
 
 def encodec_config(state: dict[str, Tensor], source: Path) -> SeanetCodecConfig:

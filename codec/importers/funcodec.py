@@ -32,8 +32,7 @@ def import_funcodec(folder: Path) -> SeanetCodec:
         raise ForeignModelError(
             f"{folder} holds none of {', '.join(WEIGHT_FILES)}; give the folder of a model"
         )
-    codec = SeanetCodec(config)
-    return load_renamed(codec, funcodec_state(read_state_dict(files[0]), config, files[0]), files[0])
+    return load_renamed(config, funcodec_state(read_state_dict(files[0]), config, files[0]), files[0])
 
 
 def funcodec_state(state: dict[str, Tensor], config: SeanetCodecConfig, source: Path) -> dict[str, Tensor]:

@@ -9,16 +9,16 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from codec.config import QuantizerConfig, explain
-from codec.errors import ForeignModelError
+from codec.config import QuantizerConfig, explain, read_text
+from codec.errors import ConfigError, ForeignModelError
 from codec.seanet_config import (
     SeanetCodecConfig,
-    SeanetConfig,
     SegmentConfig,
     SemanticConfig,
     SpectrogramDomain,
     WaveformDomain,
 )
+from codec.seanet_network_config import SeanetConfig
 
 Ratio = int | tuple[int, int]
 Fixed = ConfigDict(frozen=True, extra="forbid")
@@ -231,10 +231,15 @@ def read_funcodec_config(path: Path) -> SeanetCodecConfig:
     Raises `ForeignModelError` if it cannot be read, or describes a model that this library does not have.
     """
     try:
-        return FuncodecConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).codec()
+        loaded = yaml.safe_load(read_text(path))
+    except (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # Not all of PyYAML's errors are its own: a date in month 13, `!!int x`, lists a thousand deep.
+        raise ForeignModelError(f"{path} cannot be read as FunCodec's config.yaml: {error}") from error
+    except ConfigError as error:
+        raise ForeignModelError(f"{error}") from error
+    try:
+        return FuncodecConfig.model_validate(loaded).codec()
     except ValidationError as error:
         raise ForeignModelError(
             f"{path} does not describe a model that can be imported: {explain(error)}"
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ForeignModelError(f"{path} cannot be read as FunCodec's config.yaml: {error}") from error

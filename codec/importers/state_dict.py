@@ -1,6 +1,5 @@
 """State dicts of other toolkits: read safely, and renamed to the modules of `SeanetCodec`."""
 
-import pickle
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +8,9 @@ import torch
 from torch import Tensor
 
 from codec.errors import ForeignModelError
-from codec.seanet_config import SeanetConfig
+from codec.seanet_config import SeanetCodecConfig
 from codec.seanet_model import SeanetCodec
+from codec.seanet_network_config import SeanetConfig
 
 CONVOLUTION = {
     "{leaf}.{leaf}.weight": "convolution.weight",
@@ -23,29 +23,54 @@ CONVOLUTION = {
 """Names under a convolution of the reference (`leaf` is conv or convtr) and under one of ours."""
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.pth` file by name, read without running anything that it may hold.
+def read_checkpoint(path: Path) -> object:
+    """What a `.pth` file holds, read without running anything in it: tensors, texts, numbers, lists, dicts.
 
-    Raises `ForeignModelError` if the file is not a state dict, or holds more than tensors.
+    Raises `ForeignModelError` if the file is no checkpoint, or holds more than that.
     """
-    if not zipfile.is_zipfile(path):
+    if not _is_plain_zip(path):
         raise ForeignModelError(
             f"{path} is no checkpoint as torch 1.6 and later save it; save it again with one"
         )
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # A damaged pickle makes the reader fail in any way, by type and by place.
         raise ForeignModelError(
             f"{path} is no checkpoint of tensors alone, and nothing else is read: {error}"
         ) from error
+
+
+def _is_plain_zip(path: Path) -> bool:
+    """Whether a file is an archive that unpacks to no more than its own size, as torch writes them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(entry.file_size for entry in archive.infolist()) <= path.stat().st_size
+    except OSError as error:
+        raise ForeignModelError(f"{path} cannot be read: {error}; check the path") from error
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+        return False
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.pth` file by name. Raises `ForeignModelError` if it is no state dict of tensors."""
+    loaded = read_checkpoint(path)
     # A training checkpoint of FunCodec keeps the state dict under "model".
     if isinstance(loaded, dict) and isinstance(loaded.get("model"), dict):
         loaded = loaded["model"]
+    return tensors_of(loaded, path)
+
+
+def tensors_of(loaded: object, path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict that was read. Raises `ForeignModelError` if it is none."""
     if not isinstance(loaded, dict) or not loaded:
         raise ForeignModelError(f"{path} holds no state dict; give the file of the model's weights")
     for name, tensor in loaded.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise ForeignModelError(f"{path}: {name!r} is no tensor; give the file of the model's weights")
+        if tensor.layout != torch.strided:
+            raise ForeignModelError(f"{path}: {name!r} is sparse; save it as a plain tensor")
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise ForeignModelError(f"{path} is smaller than the tensors that it claims to hold, as {name!r}")
     return loaded
 
 
@@ -113,22 +138,28 @@ def renamed(
     return ours_state, {name: tensor for name, tensor in state.items() if name not in names}
 
 
-def load_renamed(codec: SeanetCodec, state: dict[str, Tensor], source: Path) -> SeanetCodec:
-    """The codec with exactly these tensors, ready to infer.
+def load_renamed(config: SeanetCodecConfig, state: dict[str, Tensor], source: Path) -> SeanetCodec:
+    """The codec of `config` with exactly these tensors of the file `source`, ready to infer.
 
-    Raises `ForeignModelError` if a name or shape is not the codec's, or a value is not finite.
+    Raises `ForeignModelError` if a name or shape is not the codec's, or a value is not finite. No memory is
+    taken before, so a file that claims much and holds little costs nothing.
     """
+    with torch.device("meta"):
+        codec = SeanetCodec(config)
     wanted = {name: tensor.shape for name, tensor in codec.state_dict().items()}
     odd = sorted(set(wanted) ^ set(state))
     if odd:
         raise ForeignModelError(
             f"{source}: missing or unexpected tensors for this config, for example {odd[:3]}"
         )
+    if sum(tensor.nbytes for tensor in state.values()) > source.stat().st_size:
+        raise ForeignModelError(f"{source} is smaller than the tensors that it claims to hold")
     for name, shape in wanted.items():
         tensor = state[name]
         if tensor.shape != shape or not tensor.is_floating_point() or not torch.isfinite(tensor).all():
             raise ForeignModelError(
                 f"{source}: {name} is {tensor.dtype} {list(tensor.shape)}; not finite floats {list(shape)}"
             )
-    codec.load_state_dict(state)
+    codec.to_empty(device="cpu").load_state_dict(state)
+    codec.reset_buffers()
     return codec.eval().requires_grad_(False)

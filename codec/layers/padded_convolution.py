@@ -34,6 +34,7 @@ class Style:
     norm: str
     reflect: bool
     completes_at_start: bool
+    trims_odd_strides: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def ends_of(lengths: Sequence[int], steps: int) -> Tensor | None:
-    """The lengths as a tensor, or None where every item has `steps`."""
-    return None if all(length == steps for length in lengths) else torch.tensor(lengths)
+def ends_of(lengths: Sequence[int], steps: int, device: torch.device) -> Tensor | None:
+    """The lengths as a tensor on `device`, or None where every item has `steps`."""
+    return None if all(length == steps for length in lengths) else torch.tensor(lengths, device=device)
 
 
 def inside(lengths: Tensor, steps: int) -> Tensor:

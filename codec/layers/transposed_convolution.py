@@ -14,7 +14,8 @@ class TransposedConvolution(nn.Module):
     """`[batch, channel, (frequency,) time]` to `time * stride` steps, normed before the cut.
 
     Over time a causal layer is cut at the end only; others, and the frequency axis, at both ends, the start
-    by one more where the number is odd. `extra_rows` keeps that many more rows of high frequency.
+    by one more where the number is odd. `extra_rows` keeps that many more rows of high frequency. A style
+    that trims odd strides cuts the end by as much as the start, so that one step is missing.
     """
 
     def __init__(self, shape: Shape, style: Style, extra_rows: int = 0) -> None:
@@ -32,16 +33,19 @@ class TransposedConvolution(nn.Module):
         self.norm = TimeGroupNorm(shape.outputs) if style.norm == "time_group_norm" else None
         overlap = shape.time.overlap
         self.start = 0 if style.causal else overlap - overlap // 2
+        self.missing = shape.time.stride % 2 if style.trims_odd_strides else 0
         self.extra_rows = extra_rows
 
     def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The output and the items' lengths in it."""
         stride = self.shape.time.stride
         full = self.convolution(silence(x, lengths))
+        steps = x.shape[-1] * stride - self.missing
         lengths = None if lengths is None else lengths * stride
         if self.norm is not None:
             full = self.norm(full, None if lengths is None else lengths + self.shape.time.overlap)
-        return self._cut_rows(full[..., self.start : self.start + x.shape[-1] * stride]), lengths
+        lengths = None if lengths is None else lengths - self.missing
+        return self._cut_rows(full[..., self.start : self.start + steps]), lengths
 
     def fresh_state(self, slots: int, rows: int) -> ConvolutionState:
         """State of streams that have heard nothing yet; `rows` of frequency, 0 without that axis."""

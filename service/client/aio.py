@@ -10,7 +10,8 @@ import grpc
 import httpx
 
 from codec.audio import Audio
-from codec.tokens import Codes, Tokens
+from codec.tokens import Codes, Labels, Tokens
+from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
 from service.client.errors import ClientError, TryAgainError, from_rpc, from_transport
 from service.client.exchange import (
@@ -23,6 +24,7 @@ from service.client.exchange import (
     tokens_body,
     tokens_of,
 )
+from service.client.labelled import encode_request, model_request, tokens_of_answer
 from service.client.streams import (
     AudioChunk,
     DecodeTalk,
@@ -50,11 +52,23 @@ class AsyncClient:
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_seconds)
         self._channel = grpc.aio.insecure_channel(grpc_target)
         self._stub = codec_pb2_grpc.CodecStub(self._channel)
+        self._models = codec_pb2_grpc.ModelsStub(self._channel)
+        self._timeout_seconds = timeout_seconds
 
     async def encode(
-        self, audio: AudioInput, selection: Selection = _DEFAULT, *, sample_rate: int = 16_000
+        self,
+        audio: AudioInput,
+        selection: Selection = _DEFAULT,
+        *,
+        sample_rate: int = 16_000,
+        labels: Labels | None = None,
     ) -> Tokens:
-        """Audio to tokens; `sample_rate` tells what rate samples given as an array have."""
+        """Audio to tokens; `sample_rate` tells what rate samples given as an array have.
+
+        `labels`: uint16 `[label]`, for models that hear them; at most 4 MB then go in one request.
+        """
+        if labels is not None:
+            return await self._encode_labelled(encode_request(audio, selection, sample_rate, labels))
         return tokens_of(await self._post("/encode", audio_body(audio, sample_rate), selection.query()))
 
     async def decode(self, tokens: TokensInput, model: str | None = None) -> Audio:
@@ -102,6 +116,14 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _encode_labelled(self, request: pb.EncodeRequest) -> Tokens:
+        try:
+            answer = await self._stub.Encode(request, timeout=self._timeout_seconds)
+            model = await self._models.Get(model_request(answer), timeout=self._timeout_seconds)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        return tokens_of_answer(answer, model)
 
     async def _post(self, path: str, body: bytes, query: dict[str, str | int]) -> httpx.Response:
         try:

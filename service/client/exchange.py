@@ -83,7 +83,7 @@ def audio_of(response: httpx.Response) -> Audio:
 
 
 def models_of(response: httpx.Response) -> list[ModelInfo]:
-    """The models that the service serves; fields that a newer service adds are left out."""
+    """The models that the service serves; fields that a newer or an older service has are left out."""
     content_of(response)
     models: list[dict[str, Any]] = response.json()["models"]
-    return [ModelInfo(**{name: model[name] for name in _MODEL_FIELDS}) for model in models]
+    return [ModelInfo(**{name: model[name] for name in _MODEL_FIELDS if name in model}) for model in models]

@@ -50,12 +50,9 @@ class EncodeTalk:
     def open(self) -> pb.StreamEncodeRequest:
         """The first request."""
         chosen = self._selection
-        rate = None
-        if chosen.n_q is not None:
-            rate = pb.Rate(n_q=chosen.n_q)
-        elif chosen.bitrate_bps is not None:
-            rate = pb.Rate(bitrate_bps=chosen.bitrate_bps)
-        opening = pb.OpenEncode(model=model_ref(chosen.model), rate=rate, format=pb.PCM_FORMAT_F32LE)
+        opening = pb.OpenEncode(
+            model=model_ref(chosen.model), rate=rate_of(chosen), format=pb.PCM_FORMAT_F32LE
+        )
         return pb.StreamEncodeRequest(open=opening)
 
     def request(self, samples: PcmInput) -> pb.StreamEncodeRequest:
@@ -119,6 +116,13 @@ def model_ref(model: str | None) -> pb.ModelRef:
     """`name` or `name@version`."""
     name, _, version = (model or "").partition("@")
     return pb.ModelRef(model=name, version=version)
+
+
+def rate_of(selection: Selection) -> pb.Rate | None:
+    """n_q or bitrate, if one was chosen."""
+    if selection.n_q is not None:
+        return pb.Rate(n_q=selection.n_q)
+    return None if selection.bitrate_bps is None else pb.Rate(bitrate_bps=selection.bitrate_bps)
 
 
 def check_end(talk: Any) -> None:

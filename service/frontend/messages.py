@@ -2,13 +2,16 @@
 
 from typing import cast
 
+import numpy as np
 from google.protobuf.message import Message as ProtobufMessage
 
 from codec.audio import PcmFormat
+from codec.tokens import NO_SIDE, Labels, SideInformation
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend.rate import Rate
 from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
+from service.item import make_side
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
@@ -77,9 +80,53 @@ def model_info(info: ModelInfo) -> pb.ModelInfo:
         delay_samples=info.delay_samples,
         max_n_q=info.codebooks,
         codebook_size=info.codebook_size,
-        causal=info.causal,
+        causal=info.streamable,
+        streamable=info.streamable,
+        latency_ms=info.latency_ms,
+        scaled=info.scaled,
+        labels=info.labels,
+        label_hop_samples=info.label_hop_samples,
+        segmentation=_segmentation(info.segment_length_samples, info.segment_stride_samples),
+        whole_samples=info.whole_samples,
         description=info.description,
     )
+
+
+def labels_of(packed: bytes) -> Labels | None:
+    """Labels from little-endian u16, None for none; raises `ServiceError` for half a label."""
+    if not packed:
+        return None
+    if len(packed) % 2:
+        message = f"{len(packed)} bytes are no whole labels of 2 bytes"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return np.frombuffer(packed, "<u2")
+
+
+def side_of(tokens: pb.Tokens, info: ModelInfo) -> SideInformation:
+    """What came with codes of the model. Raises `ServiceError` INVALID_ARGUMENT for what cannot be."""
+    cut = tokens.segmentation if tokens.HasField("segmentation") else None
+    segmentation = (cut.length_samples, cut.stride_samples) if cut else None
+    return make_side(list(tokens.scale), labels_of(tokens.labels), segmentation, info.label_format)
+
+
+def tokens(n_q: int, codes: bytes | memoryview, side: SideInformation) -> pb.Tokens:
+    """Codes of an item with what belongs to them."""
+    if side is NO_SIDE:
+        return pb.Tokens(n_q=n_q, codes=bytes(codes))
+    cut = side.segmentation
+    return pb.Tokens(
+        n_q=n_q,
+        codes=bytes(codes),
+        scale=side.scale,
+        labels=b"" if side.labels is None else side.labels.astype("<u2").tobytes(),
+        segmentation=_segmentation(cut.length_samples, cut.stride_samples) if cut else None,
+    )
+
+
+def _segmentation(length_samples: int, stride_samples: int) -> pb.Segmentation | None:
+    if not length_samples:
+        return None
+    return pb.Segmentation(length_samples=length_samples, stride_samples=stride_samples)
 
 
 def opened(info: ModelInfo, n_q: int) -> pb.Opened:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.tokens import NO_SIDE, Labels, SideInformation
 from service.config import Limits
 from service.frontend.call import Call
 from service.frontend.intake import AudioBody, Intake
@@ -12,9 +13,13 @@ from service.frontend.rate import Rate, resolve_n_q
 from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
 from service.frontend.worker_link import Job
-from service.ipc import Operation
+from service.ipc import MAX_PAYLOAD_BYTES, Message, Operation
+from service.item import Item, check_labels, check_side, make_side
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
+
+_ITEM_HEADROOM_BYTES = 64
+"""What a RESULT may have beyond its samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,9 @@ class EncodedAudio:
 
     info: ModelInfo
     n_q: int
-    codes: bytes
+    codes: bytes | memoryview
     n_samples: int
+    side: SideInformation = NO_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,10 @@ class DecodedAudio:
 class CodesBody:
     """Codes to decode, u16 little-endian `[frame][codebook]`; `n_samples` None = all that they give."""
 
-    codes: bytes
+    codes: bytes | memoryview
     n_q: int
     n_samples: int | None
+    side: SideInformation = NO_SIDE
 
 
 class Operations:
@@ -53,56 +60,103 @@ class Operations:
         self.intake = intake
         self._limits = limits
 
-    async def encode(self, body: AudioBody, selector: ModelSelector, rate: Rate, call: Call) -> EncodedAudio:
-        """Audio to codes."""
+    async def encode(
+        self,
+        body: AudioBody,
+        selector: ModelSelector,
+        rate: Rate,
+        call: Call,
+        labels: Labels | None = None,
+    ) -> EncodedAudio:
+        """Audio to codes; `labels`: uint16 `[label]`, for models that hear them."""
         info = self.router.resolve(selector)
         n_q = resolve_n_q(rate, info)
+        if info.labels and labels is None:
+            raise _invalid(
+                f"{info.model} hears a label for every {info.label_hop_samples} samples; send them by gRPC "
+                "in EncodeRequest.labels, or encode with the codecd command"
+            )
         samples = await self.intake.read(body, info, call)
-        return await self._encode(samples, info, n_q, call)
+        audio = np.ascontiguousarray(samples, "<f4").reshape(-1).view(np.uint8).data
+        check_labels(labels, len(samples), info)
+        if info.streamable:
+            result = await self._run(info, Operation.ENCODE, n_q, audio, len(samples), call)
+            return EncodedAudio(info, n_q, bytes(result.payload), len(samples))
+        side = make_side([], labels, None, info.label_format)
+        content = Item(len(samples), audio, side).pack()
+        result = await self._run(info, Operation.ENCODE, n_q, content, len(samples), call)
+        item = Item.parse(result.payload, info.label_format)
+        return EncodedAudio(info, n_q, item.body, item.n_samples, item.side)
 
     async def decode(self, body: CodesBody, info: ModelInfo, call: Call) -> DecodedAudio:
         """Codes to audio, by a version that `Router.resolve_tokens` found."""
         frames = check_codes(body.codes, body.n_q, info)
+        if not info.streamable:
+            return await self._decode_item(body, frames, info, call)
+        if body.side is not NO_SIDE:
+            check_side(body.side, 0, frames, info)
         n_samples = frames * info.hop_samples - info.delay_samples
-        if n_samples > self._limits.max_audio_seconds * info.sample_rate:
-            raise ServiceError(
-                Condition.LIMIT_EXCEEDED,
-                f"the tokens are longer than {self._limits.max_audio_seconds:g} s; send them in parts",
-            )
+        self._check_length(n_samples, info)
         if n_samples < 1:
-            raise ServiceError(
-                Condition.INVALID_ARGUMENT,
-                f"{frames} frames give no sample: the first {info.delay_samples} are the model's delay",
+            raise _invalid(
+                f"{frames} frames give no sample: the first {info.delay_samples} are the model's delay"
             )
         if body.n_samples is not None and not 0 < body.n_samples <= n_samples:
-            raise ServiceError(
-                Condition.INVALID_ARGUMENT,
-                f"{frames} frames give {n_samples} samples, not {body.n_samples}; the tokens are damaged",
+            raise _invalid(
+                f"{frames} frames give {n_samples} samples, not {body.n_samples}; the tokens are damaged"
             )
-        job = Job(Operation.DECODE, body.n_q, body.codes, n_samples / info.sample_rate)
-        result = await self.router.pick(info).run(job, call)
+        result = await self._run(info, Operation.DECODE, body.n_q, body.codes, n_samples, call)
         samples = np.frombuffer(result.payload, "<f4").reshape(-1, info.channels)
         return DecodedAudio(info, body.n_q, samples[: body.n_samples])
 
     async def reconstruct(
-        self, body: AudioBody, selector: ModelSelector, rate: Rate, call: Call
+        self,
+        body: AudioBody,
+        selector: ModelSelector,
+        rate: Rate,
+        call: Call,
+        labels: Labels | None = None,
     ) -> DecodedAudio:
         """Audio to codes to audio of the same length, by one version."""
-        encoded = await self.encode(body, selector, rate, call)
-        codes = CodesBody(encoded.codes, encoded.n_q, encoded.n_samples)
+        encoded = await self.encode(body, selector, rate, call, labels)
+        codes = CodesBody(encoded.codes, encoded.n_q, encoded.n_samples, encoded.side)
         return await self.decode(codes, encoded.info, call)
 
-    async def _encode(
-        self, samples: NDArray[np.float32], info: ModelInfo, n_q: int, call: Call
-    ) -> EncodedAudio:
-        n_samples = len(samples)
-        payload = np.ascontiguousarray(samples, "<f4").reshape(-1).view(np.uint8).data
-        job = Job(Operation.ENCODE, n_q, payload, n_samples / info.sample_rate)
-        result = await self.router.pick(info).run(job, call)
-        return EncodedAudio(info, n_q, bytes(result.payload), n_samples)
+    async def _decode_item(self, body: CodesBody, frames: int, info: ModelInfo, call: Call) -> DecodedAudio:
+        n_samples = body.n_samples
+        if n_samples is None:
+            raise _invalid(f"{info.model} decodes whole items only; say how many samples there were")
+        if not 0 < n_samples <= frames * info.hop_samples:
+            raise _invalid(f"{frames} frames cannot be {n_samples} samples; the tokens are damaged")
+        self._check_length(n_samples, info)
+        check_side(body.side, n_samples, frames, info)
+        content = Item(n_samples, body.codes, body.side).pack()
+        result = await self._run(info, Operation.DECODE, body.n_q, content, n_samples, call)
+        item = Item.parse(result.payload, None)
+        return DecodedAudio(info, body.n_q, np.frombuffer(item.body, "<f4").reshape(-1, info.channels))
+
+    async def _run(
+        self,
+        info: ModelInfo,
+        operation: Operation,
+        n_q: int,
+        payload: bytes | memoryview,
+        n_samples: int,
+        call: Call,
+    ) -> Message:
+        check_size(len(payload), n_samples, info)
+        job = Job(operation, n_q, payload, n_samples / info.sample_rate)
+        return await self.router.pick(info).run(job, call)
+
+    def _check_length(self, n_samples: int, info: ModelInfo) -> None:
+        if n_samples > self._limits.max_audio_seconds * info.sample_rate:
+            limit = f"{self._limits.max_audio_seconds:g} s"
+            raise ServiceError(
+                Condition.LIMIT_EXCEEDED, f"the tokens are longer than {limit}; send them in parts"
+            )
 
 
-def check_codes(codes: bytes, n_q: int, info: ModelInfo) -> int:
+def check_codes(codes: bytes | memoryview, n_q: int, info: ModelInfo) -> int:
     """The number of frames in wire codes; raises `ServiceError` INVALID_ARGUMENT for what cannot be codes."""
     if not 1 <= n_q <= info.codebooks:
         raise _invalid(f"n_q is {n_q}; {info.model} has codebooks 1..{info.codebooks}")
@@ -112,6 +166,13 @@ def check_codes(codes: bytes, n_q: int, info: ModelInfo) -> int:
     if frames and (highest := int(np.frombuffer(codes, "<u2").max())) >= info.codebook_size:
         raise _invalid(f"code {highest} is out of range; {info.model} has codes 0..{info.codebook_size - 1}")
     return frames
+
+
+def check_size(payload_bytes: int, n_samples: int, info: ModelInfo) -> None:
+    """Raise `ServiceError` LIMIT_EXCEEDED for a job whose input or output no message to a worker can hold."""
+    if max(payload_bytes, 4 * info.channels * n_samples) > MAX_PAYLOAD_BYTES - _ITEM_HEADROOM_BYTES:
+        message = f"{n_samples} samples of {info.channels} channels are too many; send them in parts"
+        raise ServiceError(Condition.LIMIT_EXCEEDED, message)
 
 
 def _invalid(message: str) -> ServiceError:

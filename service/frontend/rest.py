@@ -14,7 +14,7 @@ from starlette.responses import Response
 from codec.audio.writer import AudioFormat
 from codec.container import read_cdc, write_cdc
 from codec.errors import CodecError
-from codec.tokens import TokenIdentity, Tokens, from_wire, to_wire
+from codec.tokens import SideInformation, TokenIdentity, Tokens, from_wire, to_wire
 from service.config import Limits
 from service.frontend.call import Call
 from service.frontend.content_type import audio_body
@@ -77,6 +77,8 @@ class RestApi:
 
     async def _encode(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = encode_query(request.scope["query_string"])
+        if query.format == "npy":
+            _check_npy(self._operations.router.resolve(query.selector))
         audio = audio_body(header(request, b"content-type"), body)
         encoded = await self._operations.encode(audio, query.selector, query.rate, call)
         seconds = encoded.n_samples / encoded.info.sample_rate
@@ -96,7 +98,7 @@ class RestApi:
             tokens = await call.run(asyncio.to_thread(self._read_cdc, body))
         info = self._operations.router.resolve_tokens(query.selector, tokens.token_space)
         _check_format(tokens, info)
-        codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples)
+        codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples, tokens.side)
         decoded = await self._operations.decode(codes, info, call)
         return await self._audio(decoded, query.format, call)
 
@@ -140,7 +142,17 @@ def _pack(encoded: EncodedAudio, form: TokensFormat) -> bytes:
         "n_q": encoded.n_q,
         "codes": codes,
     }
+    if not info.streamable:
+        facts |= _side_facts(encoded.side)
     return orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _side_facts(side: SideInformation) -> dict[str, Any]:
+    return {
+        "scale": side.scale,
+        "labels": None if side.labels is None else np.ascontiguousarray(side.labels),
+        "segmentation": None if side.segmentation is None else asdict(side.segmentation),
+    }
 
 
 def _pack_cdc(encoded: EncodedAudio) -> bytes:
@@ -149,7 +161,8 @@ def _pack_cdc(encoded: EncodedAudio) -> bytes:
     codes = np.frombuffer(encoded.codes, "<u2").reshape(-1, encoded.n_q).T
     return write_cdc(
         Tokens(
-            codes, _identity(info), info.sample_rate, info.hop_samples, encoded.n_samples, info.codebook_size
+            *(codes, _identity(info), info.sample_rate, info.hop_samples),
+            *(encoded.n_samples, info.codebook_size, encoded.side),
         )
     )
 
@@ -157,6 +170,15 @@ def _pack_cdc(encoded: EncodedAudio) -> bytes:
 @lru_cache(maxsize=64)
 def _identity(info: ModelInfo) -> TokenIdentity:
     return TokenIdentity(info.model, info.version, info.token_space)
+
+
+def _check_npy(info: ModelInfo) -> None:
+    if info.scaled or info.labels:
+        raise ServiceError(
+            Condition.INVALID_ARGUMENT,
+            f"npy holds codes only, and {info.model} has levels or labels beside them that decoding needs; "
+            "use format=cdc or format=json",
+        )
 
 
 def _check_format(tokens: Tokens, info: ModelInfo) -> None:

@@ -39,7 +39,8 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         """Audio to tokens."""
 
         async def work(call: Call) -> tuple[pb.EncodeResponse, float]:
-            encoded = await self._operations.encode(*_audio_request(request), call)
+            labels = messages.labels_of(request.labels)
+            encoded = await self._operations.encode(*_audio_request(request), call, labels)
             return _encode_response(encoded), encoded.n_samples / encoded.info.sample_rate
 
         return await self._run("encode", context, work)
@@ -51,7 +52,8 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
             router = self._operations.router
             info = messages.tokens_version(router, request.model, request.token_space)
             tokens = request.tokens
-            codes = CodesBody(tokens.codes, tokens.n_q, request.n_samples or None)
+            side = messages.side_of(tokens, info)
+            codes = CodesBody(tokens.codes, tokens.n_q, request.n_samples or None, side)
             decoded = await self._operations.decode(codes, info, call)
             return await self._decode_response(decoded, request.format, call)
 
@@ -61,7 +63,8 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         """Audio to tokens to audio."""
 
         async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
-            decoded = await self._operations.reconstruct(*_audio_request(request), call)
+            labels = messages.labels_of(request.labels)
+            decoded = await self._operations.reconstruct(*_audio_request(request), call, labels)
             wanted = request.pcm.format if request.WhichOneof("audio") == "pcm" else 0
             return await self._decode_response(decoded, wanted, call)
 
@@ -148,7 +151,7 @@ def _audio_request(request: pb.EncodeRequest) -> tuple[AudioBody, Any, Any]:
 def _encode_response(encoded: EncodedAudio) -> pb.EncodeResponse:
     return pb.EncodeResponse(
         identity=messages.identity(encoded.info),
-        tokens=pb.Tokens(n_q=encoded.n_q, codes=encoded.codes),
+        tokens=messages.tokens(encoded.n_q, encoded.codes, encoded.side),
         n_samples=encoded.n_samples,
         sample_rate=encoded.info.sample_rate,
     )

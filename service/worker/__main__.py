@@ -9,15 +9,19 @@ from functools import partial
 
 import torch
 
+from codec.seanet_config import SeanetCodecConfig
 from service.config import WorkerConfig
 from service.logs import configure_logging
 from service.model_info import ModelInfo
 from service.worker.admission import QueueLimits
 from service.worker.control import ControlLine
+from service.worker.cutter import Cutter
+from service.worker.facts import info_of
+from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
 from service.worker.outbox import Emit
 from service.worker.scheduler import Scheduler, SchedulerConfig
-from service.worker.server import Server
-from service.worker.torch_engine import geometry_of
+from service.worker.server import Server, Work
+from service.worker.torch_engine import TorchEngine, geometry_of
 from service.worker.verify import VerifiedModel, VersionRejectedError, verify
 
 _LOG = logging.getLogger("service.worker")
@@ -52,10 +56,11 @@ def _run(config: WorkerConfig, control: ControlLine) -> int:
 
 
 def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) -> None:
+    info = info_of(verified.loaded.manifest, verified.loaded.codec.config, config.slots)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))
         listener.listen(_BACKLOG)
-        server = Server(listener, control, _info(config, verified), partial(_scheduler, config, verified))
+        server = Server(listener, control, info, partial(_scheduler, config, verified, info))
         # The model lives as long as the process: the collector need not look at it between steps.
         gc.collect()
         gc.freeze()
@@ -65,28 +70,15 @@ def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) 
     _LOG.info("stopped")
 
 
-def _scheduler(config: WorkerConfig, verified: VerifiedModel, emit: Emit) -> Scheduler:
-    limits = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
-    sizes = SchedulerConfig(config.slots, config.max_jobs, limits)
-    return Scheduler(geometry_of(verified.loaded.codec), verified.engine, verified.costs, emit, sizes)
-
-
-def _info(config: WorkerConfig, verified: VerifiedModel) -> ModelInfo:
-    manifest = verified.loaded.manifest
-    return ModelInfo(
-        model=config.model,
-        version=config.version,
-        token_space=manifest.token_space,
-        sample_rate=manifest.sample_rate,
-        channels=manifest.channels,
-        hop_samples=manifest.hop_samples,
-        delay_samples=manifest.delay_samples,
-        codebooks=manifest.codebooks,
-        codebook_size=manifest.codebook_size,
-        causal=manifest.causal,
-        slots=config.slots,
-        description=manifest.description,
-    )
+def _scheduler(config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, emit: Emit) -> Work:
+    queue = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
+    model, engine, costs = verified.loaded.codec.config, verified.engine, verified.costs
+    geometry = geometry_of(model)
+    if isinstance(engine, TorchEngine):
+        return Scheduler(geometry, engine, costs, emit, SchedulerConfig(config.slots, config.max_jobs, queue))
+    assert isinstance(model, SeanetCodecConfig), "codecs of all other families stream"
+    items = ItemModel(geometry, Cutter(info, model.segment_frames), engine, costs)
+    return ItemScheduler(items, emit, ItemSchedulerConfig(config.max_jobs, queue))
 
 
 if __name__ == "__main__":

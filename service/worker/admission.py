@@ -1,7 +1,8 @@
 """What a worker takes on: beyond these limits it refuses at once, it never queues hopefully."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from service.ipc import Operation
 from service.status import Condition, ServiceError
@@ -27,6 +28,40 @@ class QueueLimits:
     max_pending_inputs: int = 4096
 
 
+class Queued(Protocol):
+    """A job as admission sees it; times of the monotonic clock, deadline 0 = none."""
+
+    arrived_ns: int
+    deadline_ns: int
+    order_ns: int
+
+    @property
+    def pending_seconds(self) -> float:
+        """Audio that has not been run."""
+
+
+Q = TypeVar("Q", bound=Queued)
+
+
+def admit(
+    job: Q, queued: Iterable[Q], queued_audio_seconds: float, run_seconds: Callable[[Q], float], limit: float
+) -> None:
+    """Place a job in the order of jobs; `run_seconds`: predicted for what is left of one.
+
+    Raises `ServiceError` OVERLOADED if there would be more than `limit` seconds of audio in the queue, or
+    if the job would not be done before its deadline.
+    """
+    if queued_audio_seconds + job.pending_seconds > limit:
+        raise _overloaded(f"{queued_audio_seconds:.0f} s of audio are queued")
+    own = run_seconds(job)
+    job.order_ns = job.arrived_ns + round(_STRETCH * own * 1e9)
+    if not job.deadline_ns:
+        return
+    ahead = sum(run_seconds(other) for other in queued if other.order_ns <= job.order_ns)
+    if job.arrived_ns + (ahead + own) * 1e9 > job.deadline_ns:
+        raise _overloaded(f"{ahead:.1f} s of work are queued, too much for the deadline of the request")
+
+
 class Admission:
     """Judges new work by predicted run times."""
 
@@ -41,20 +76,9 @@ class Admission:
         return self._costs[job.operation].seconds(1, segment.ready_frames, segment.n_q)
 
     def admit_job(self, job: Session, queued: Iterable[Session], queued_audio_seconds: float) -> None:
-        """Place a job in the order of jobs.
-
-        Raises `ServiceError` OVERLOADED if the queue holds too much audio, or if the job would not be
-        done before its deadline.
-        """
-        if queued_audio_seconds + job.pending_seconds > self._limits.max_queued_audio_seconds:
-            raise _overloaded(f"{queued_audio_seconds:.0f} s of audio are queued")
-        own = self.job_seconds(job)
-        job.order_ns = job.arrived_ns + round(_STRETCH * own * 1e9)
-        if not job.deadline_ns:
-            return
-        ahead = sum(self.job_seconds(other) for other in queued if other.order_ns <= job.order_ns)
-        if job.arrived_ns + (ahead + own) * 1e9 > job.deadline_ns:
-            raise _overloaded(f"{ahead:.1f} s of work are queued, too much for the deadline of the request")
+        """Place a job in the order of jobs; raises as `admit`."""
+        limit = self._limits.max_queued_audio_seconds
+        admit(job, queued, queued_audio_seconds, self.job_seconds, limit)
 
     def admit_stream(self, operation: Operation, live: Mapping[Operation, int], n_q: int) -> None:
         """Raise `ServiceError` OVERLOADED if one stream more would not be served in real time.

@@ -31,9 +31,11 @@ def calibrate(engine: Engine, geometry: Geometry, rows: int) -> dict[Operation, 
     return costs
 
 
-def real_time_factor(costs: dict[Operation, CostModel], geometry: Geometry) -> float:
-    """How many times faster than real time one row is encoded and decoded, 80 ms a step, all codebooks."""
-    frames = max(1, round(0.08 / geometry.frame_seconds))
+def real_time_factor(
+    costs: dict[Operation, CostModel], geometry: Geometry, step_seconds: float = 0.08
+) -> float:
+    """How many times faster than real time one row is encoded and decoded, so much a step, all codebooks."""
+    frames = max(1, round(step_seconds / geometry.frame_seconds))
     needed = sum(cost.seconds(1, frames, geometry.codebooks) for cost in costs.values())
     return frames * geometry.frame_seconds / needed
 

@@ -1,12 +1,13 @@
-"""What the scheduler needs of a model: rows of state that step together."""
+"""What the schedulers need of a model: rows of state that step together, or pieces of whole items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.tokens import Labels
 from service.ipc import Operation
 
 
@@ -38,3 +39,30 @@ class Engine(Protocol):
 
     def decode(self, rows: Sequence[int], codes: NDArray[np.int64]) -> NDArray[np.float32]:
         """Codes `[row, frame, codebook]`, -1 = absent, to audio `[row, sample, channel]`, delay included."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What a model codes as one: a whole item or a segment of one, before or after it was run.
+
+    `items`: samples float32 `[sample, channel]` or codes uint16 `[frame, codebook]`; `scale`, `labels`: what
+    the model has beside codes, the labels being those of this piece.
+    """
+
+    n_samples: int
+    items: NDArray[Any]
+    scale: float | None = None
+    labels: Labels | None = None
+
+
+class ItemEngine(Protocol):
+    """A model that needs all of a piece; what comes out does not depend on the pieces beside it."""
+
+    def encode(self, pieces: Sequence[Piece], n_q: int) -> list[Piece]:
+        """Samples to codes of `n_q` codebooks, with their scale."""
+
+    def decode(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Codes, of as many codebooks as each piece has, to samples: all that the frames give."""
+
+    def join(self, pieces: Sequence[Piece], n_samples: int) -> NDArray[np.float32]:
+        """`[n_samples, channel]` of all the decoded pieces of an item."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from service.ipc import Kind, Message, Operation
 from service.status import ServiceError
+from service.worker.item_job import ItemJob
 from service.worker.session import Session, SessionKey
 
 Emit = Callable[[int, Message], None]
@@ -44,6 +45,10 @@ class Outbox:
         """The whole answer to a job."""
         outputs = job.outputs
         items = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        self.answer(job, _payload(job.operation, items))
+
+    def answer(self, job: Session | ItemJob, payload: bytes) -> None:
+        """The payload that a job was for, and where the time went."""
         message = Message(
             Kind.RESULT,
             job.key.session,
@@ -51,7 +56,7 @@ class Outbox:
             job.n_q,
             queue_us=_microseconds(job.started_ns - job.arrived_ns),
             run_us=_microseconds(job.run_ns),
-            payload=_payload(job.operation, items),
+            payload=payload,
         )
         self._emit(job.key.connection, message)
 

@@ -16,8 +16,8 @@ def parse(operation: Operation, message: Message, n_q: int, geometry: Geometry) 
     range: nothing of the kind may reach the model, where it would be a fault of everybody's step.
     """
     if operation == Operation.ENCODE:
-        return _samples(message.payload, geometry.channels)
-    return _codes(message.payload, n_q, geometry.codebook_size)
+        return samples_of(message.payload, geometry.channels)
+    return codes_of(message.payload, n_q, geometry.codebook_size).astype(np.int64)
 
 
 def check_n_q(n_q: int, geometry: Geometry) -> None:
@@ -26,7 +26,8 @@ def check_n_q(n_q: int, geometry: Geometry) -> None:
         raise _invalid(f"n_q is {n_q}; this model has codebooks 1..{geometry.codebooks}")
 
 
-def _samples(payload: bytes | memoryview, channels: int) -> NDArray[np.float32]:
+def samples_of(payload: bytes | memoryview, channels: int) -> NDArray[np.float32]:
+    """Finite samples `[sample, channel]`; raises `ServiceError` for anything else."""
     if len(payload) % (4 * channels):
         raise _invalid(f"{len(payload)} bytes are not whole float32 samples of {channels} channels")
     samples = np.frombuffer(payload, "<f4").reshape(-1, channels)
@@ -35,13 +36,14 @@ def _samples(payload: bytes | memoryview, channels: int) -> NDArray[np.float32]:
     return samples
 
 
-def _codes(payload: bytes | memoryview, n_q: int, codebook_size: int) -> NDArray[np.int64]:
+def codes_of(payload: bytes | memoryview, n_q: int, codebook_size: int) -> NDArray[np.uint16]:
+    """Codes `[frame, n_q]` in range; raises `ServiceError` for anything else."""
     if len(payload) % (2 * n_q):
         raise _invalid(f"{len(payload)} bytes are not whole frames of {n_q} u16 codes")
     codes = np.frombuffer(payload, "<u2").reshape(-1, n_q)
     if codes.size and int(codes.max()) >= codebook_size:
         raise _invalid(f"code {int(codes.max())} is out of range; valid: 0..{codebook_size - 1}")
-    return codes.astype(np.int64)
+    return codes
 
 
 def _invalid(reason: str) -> ServiceError:

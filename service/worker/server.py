@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from types import FrameType
+from typing import Any, Protocol
 
 from service.ipc import Kind, Message, ProtocolError
 from service.model_info import ModelInfo
@@ -17,10 +18,32 @@ from service.status import Condition
 from service.worker.connection import Connection
 from service.worker.control import ControlLine
 from service.worker.outbox import Emit
-from service.worker.scheduler import Scheduler
 
 _LOG = logging.getLogger(__name__)
 _STATS_SECONDS = 1.0
+
+
+class Work(Protocol):
+    """What the loop asks of a scheduler; see `Scheduler`."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step could run now."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counters and gauges, ready for JSON."""
+
+    def handle(self, connection: int, message: Message) -> None:
+        """Take in one message; raises `ProtocolError` for what no sound front end sends."""
+
+    def disconnect(self, connection: int) -> None:
+        """Free everything that a vanished front end had."""
+
+    def set_blocked(self, connection: int, blocked: bool) -> None:
+        """Stop or resume stepping for a front end that does not read its results."""
+
+    def step(self) -> bool:
+        """Run one bounded step; False when there was nothing to run."""
 
 
 class Server:
@@ -35,7 +58,7 @@ class Server:
         listener: socket.socket,
         control: ControlLine,
         info: ModelInfo,
-        make_scheduler: Callable[[Emit], Scheduler],
+        make_scheduler: Callable[[Emit], Work],
         stall_seconds: float = 10.0,
     ) -> None:
         self._listener = listener

@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from codec.layers.state import gather, reset_, scatter_
-from codec.model import Codec
+from codec.model_config import ModelConfig
+from codec.streaming import StreamingCodec
 from service.ipc import Operation
 from service.worker.engine import Geometry
 
 
-def geometry_of(codec: Codec) -> Geometry:
-    """The numbers of a model that the scheduler needs."""
-    config = codec.config
+def geometry_of(config: ModelConfig) -> Geometry:
+    """The numbers of a model that the schedulers need."""
     return Geometry(
         sample_rate=config.sample_rate,
         channels=config.channels,
@@ -26,9 +26,9 @@ def geometry_of(codec: Codec) -> Geometry:
 
 
 class TorchEngine:
-    """`service.worker.engine.Engine` over a `Codec`, with `rows` rows of state for either operation."""
+    """`service.worker.engine.Engine` over a codec in steps, with `rows` rows of state per operation."""
 
-    def __init__(self, codec: Codec, rows: int) -> None:
+    def __init__(self, codec: StreamingCodec, rows: int) -> None:
         self._codec = codec
         self._encoder = codec.encoder_state(rows)
         self._decoder = codec.decoder_state(rows)

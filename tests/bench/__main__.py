@@ -1,6 +1,6 @@
 """Run the measurements one after the other, each in a process of its own, and print their tables.
 
-    python -m tests.bench                              everything; about half an hour on two cores
+    python -m tests.bench                              everything; about an hour on two cores
     python -m tests.bench live speed                   some of them
     python -m tests.bench --quick                      everything, too short for figures: does it all run?
     python -m tests.bench --out tables.md              and write the tables to a file
@@ -29,7 +29,12 @@ class Script:
 SCRIPTS = {
     "speed": Script("real-time factors on one core, beside encodec", ("--repeats", "2", "--seconds", "8")),
     "exactness": Script("stream = offline over 30 minutes of speech", ("--minutes", "1")),
-    "families": Script("SEANet presets: parameters, speed, mismatches", ("--seconds", "1", "encodec_16k")),
+    "families": Script(
+        "every preset: parameters, work, speed, mismatches, memory",
+        ("--seconds", "1", "--batches", "1", "--memory-minutes", "1", "encodec_16k", "stream_16k"),
+    ),
+    "peers": Script("codecs of other packages beside ours", ("--seconds", "1", "--repeats", "1")),
+    "entropy": Script("bits that entropy coding saves on held-out speech", ("--every", "40")),
     "one_shot": Script(
         "served rate over the bare model's, and latency",
         ("--seconds", "1.5", "--repeats", "1", "--clips", "2", "--clients", "8"),
@@ -40,8 +45,6 @@ SCRIPTS = {
     "hot_load": Script("new versions under load", ("--seconds", "20", "--every", "8", "--period", "0.5")),
     "kill_worker": Script("`kill -9` of workers under load", ("--seconds", "3", "--period", "0.5")),
     "shutdown": Script("SIGTERM under load", ("--seconds", "3", "--period", "0.5")),
-    "quality": Script("objective quality of the clean validation clips, beside Opus", ("--every", "20")),
-    "visqol_quality": Script("ViSQOL of the clean validation clips, beside Opus", ("--every", "20")),
 }
 
 

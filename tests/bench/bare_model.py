@@ -69,6 +69,7 @@ def main() -> None:
     import torch
 
     from codec.checkpoint import load_codec
+    from codec.encoded import gather
 
     version, clip_seconds, n_q = sys.argv[1:]
     torch.set_num_threads(1)
@@ -76,11 +77,11 @@ def main() -> None:
     clip = torch.from_numpy(as_float(train_speech(float(clip_seconds))))[None, None]
     print("ready", flush=True)
     with torch.inference_mode():
-        codes = codec.encode(clip, int(n_q)).codes
+        one = codec.encode(clip, int(n_q))
         for line in sys.stdin:
             operation, batch, seconds = line.split()
             clips = clip.repeat(int(batch), 1, 1)
-            tokens = codes.repeat(int(batch), 1, 1)
+            encoded = gather([one] * int(batch))
             rounds, began = -_WARM_UP_ROUNDS, time.perf_counter()
             while rounds < 1 or time.perf_counter() - began < float(seconds):
                 if rounds == 0:
@@ -88,7 +89,7 @@ def main() -> None:
                 if operation == "encode":
                     codec.encode(clips, int(n_q))
                 else:
-                    codec.decode(tokens, clip.shape[-1])
+                    codec.decode(encoded)
                 rounds += 1
             elapsed = time.perf_counter() - began
             print(rounds * clips.shape[0] * clip.shape[-1] / RATE / elapsed, flush=True)

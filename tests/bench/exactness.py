@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codec.checkpoint import open_codec
+from codec.encoded import Encoded
 from codec.model import Codec
 from service.ipc import Operation
 from service.worker.torch_engine import TorchEngine
@@ -183,16 +184,17 @@ def compare(codec: Codec, minutes: float, slots: int, n_q: int, seed: int) -> li
     encoded = Streams(encode_direction(codec, engine, audio, n_q), slots, rng, hop).run()
     mismatches = n_codes = 0
     offline: list[NDArray[np.generic]] = []
+    whole: list[Encoded] = []
     for item, streamed in zip(audio, encoded.outputs, strict=True):
-        codes = codec.encode(torch.from_numpy(item)[None, None], n_q).codes[0].T.numpy()
+        whole.append(codec.encode(torch.from_numpy(item)[None, None], n_q))
+        codes = whole[-1].codes[0].T.numpy()
         offline.append(codes)
         n_codes += codes.size
         mismatches += int((codes != streamed).sum()) if codes.shape == streamed.shape else codes.size
     decoded = Streams(decode_direction(engine, offline), slots, rng, hop).run()
     difference = 0.0
-    for item, codes, samples in zip(audio, offline, decoded.outputs, strict=True):
-        tokens = torch.from_numpy(codes.astype(np.int64)).T[None]
-        heard = codec.decode(tokens, len(item))[0, 0].numpy()
+    for item, encoded_whole, samples in zip(audio, whole, decoded.outputs, strict=True):
+        heard = codec.decode(encoded_whole)[0, 0].numpy()
         delay = codec.config.delay_samples
         difference = max(difference, float(np.abs(heard - samples[delay : delay + len(item)]).max()))
     print(f"took {time.monotonic() - began:.0f} s", flush=True)
@@ -218,6 +220,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     loaded = open_codec(arguments.model, arguments.repository)
+    assert isinstance(loaded.codec, Codec)
     rows = compare(loaded.codec, arguments.minutes, arguments.slots, arguments.n_q, arguments.seed)
     name = f"{loaded.identity.model} {loaded.identity.version}"
     title = f"Stream = offline: {name}, n_q {arguments.n_q}, {arguments.slots} streams at a time"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from codec.checkpoint import LoadedCodec, load_codec
 from codec.container import write_cdc
+from codec.encoded import Encoded
 from codec.repository import Repository
 from codec.tokens import Codes, Tokens
 from tests.bench.speech import Pcm, Signal, as_float
@@ -43,7 +44,10 @@ class Offline:
     def samples(self, codes: Codes, n_samples: int | None = None) -> Signal:
         """Float32 `[sample]` of codes `[codebook, frame]`."""
         tokens = torch.from_numpy(codes.astype(np.int64))[None]
-        signal: Signal = self.loaded.codec.decode(tokens, n_samples)[0, 0].numpy()
+        config, frames = self.loaded.codec.config, codes.shape[1]
+        complete = frames * config.hop_samples - config.delay_samples
+        encoded = Encoded(tokens, (complete if n_samples is None else n_samples,), (frames,))
+        signal: Signal = self.loaded.codec.decode(encoded)[0, 0].numpy()
         return signal
 
     def cdc(self, codes: Codes, n_samples: int) -> bytes:

@@ -36,11 +36,11 @@ def main() -> None:
     rate = codec.config.sample_rate
     clip = arguments.clip or shared_dir() / "data" / "sample" / "cc0_nabucasa_kathleen.flac"
     original = torch.from_numpy(read_audio(clip, rate).samples).unsqueeze(0)
-    codes = codec.encode(original, max(N_Q)).codes
+    encoded = codec.encode(original, max(N_Q))
     signals = {"original, 256 kbit/s": original}
     for n_q in N_Q:
         kbps = float(codec.config.bitrate_bps(n_q)) / 1000
-        signals[f"{n_q} codebooks, {kbps:g} kbit/s"] = codec.decode(codes[:, :n_q], original.shape[-1])
+        signals[f"{n_q} codebooks, {kbps:g} kbit/s"] = codec.decode(encoded.thin(n_q))
     figure, axes = plt.subplots(1, len(signals), figsize=(14, 3), sharey=True, layout="constrained")
     for axis, (title, signal) in zip(axes, signals.items(), strict=True):
         axis.specgram(signal[0, 0].numpy() + 1e-7, NFFT=512, Fs=rate, noverlap=384, vmin=-120, vmax=-30)

@@ -67,14 +67,14 @@ def stream_cases(codec: Codec, name: str, audio: Tensor, step_seconds: float) ->
 
     cases = []
     for n_q in (8, 32):
-        codes = codec.encode(audio, n_q).codes
-        live_codes = codes[..., : live.shape[-1] // hop]
+        encoded = codec.encode(audio, n_q)
+        live_codes = encoded.codes[..., : live.shape[-1] // hop]
         bitrate = f"{float(codec.config.bitrate_bps(n_q)) / 1000:g} kbit/s"
         case = partial(Case, name, n_q=n_q, bitrate=bitrate)
         long, short = f"{whole_seconds:.0f} s clip", "80 ms, stream"
         cases += [
             case("encode", source=long, audio_seconds=whole_seconds, run=partial(codec.encode, audio, n_q)),
-            case("decode", source=long, audio_seconds=whole_seconds, run=partial(codec.decode, codes)),
+            case("decode", source=long, audio_seconds=whole_seconds, run=partial(codec.decode, encoded)),
             case("encode", source=short, audio_seconds=live_seconds, run=partial(encode_live, n_q)),
             case("decode", source=short, audio_seconds=live_seconds, run=partial(decode_live, live_codes)),
         ]
@@ -173,6 +173,7 @@ def main() -> None:
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {arguments.core})
     loaded = open_codec(arguments.model, arguments.repository)
+    assert isinstance(loaded.codec, Codec)
     audio = as_float(train_speech(arguments.seconds))
     with torch.inference_mode():
         cases = stream_cases(

@@ -9,6 +9,7 @@ import torch
 
 from codec.checkpoint import draft_manifest, load_codec, write_files
 from codec.manifest import ManifestDraft
+from codec.model import Codec
 from codec.repository import Repository
 from tests.bench.offline import Offline
 
@@ -57,6 +58,7 @@ class Variants:
 
     def _make(self, number: int) -> Variant:
         loaded = load_codec(self._source.path)
+        assert isinstance(loaded.codec, Codec)
         generator = torch.Generator().manual_seed(number)
         if number:
             for network in (loaded.codec.encoder, loaded.codec.decoder):

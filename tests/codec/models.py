@@ -7,9 +7,11 @@ import torch
 
 from codec.checkpoint import draft_manifest, write_files
 from codec.config import CodecConfig, NetworkConfig, QuantizerConfig
+from codec.golden import golden_signal
 from codec.layers.block import ResidualBlock
 from codec.model import Codec
 from codec.repository import Repository, VersionPath
+from tests.codec.seanets import small_codec
 
 TINY = CodecConfig(
     network=NetworkConfig(width=32, expansion=2, kernel_frames=5, encoder_blocks=2, decoder_blocks=2),
@@ -42,3 +44,13 @@ def publish_tiny(root: Path, name: str = "tiny", seed: int = 0, channel: str = "
     with tempfile.TemporaryDirectory() as folder:
         write_files(codec, noise(1, 8000, seed), Path(folder))
         return Repository(root).publish(name, Path(folder), draft_manifest(codec, name), channel)
+
+
+def publish_seanet(root: Path, preset: str, name: str) -> VersionPath:
+    """Publish a small random codec with a preset's structure, as an import does: in float32."""
+    codec = small_codec(preset).float()
+    small_codec.cache_clear()
+    config = codec.config
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(codec, golden_signal(config.sample_rate, config.channels), Path(folder), torch.float32)
+        return Repository(root).publish(name, Path(folder), draft_manifest(codec, name))

@@ -46,9 +46,8 @@ def test_fill_bits_are_written_as_zero_and_ignored() -> None:
     np.testing.assert_array_equal(unpack_bits(bytes([0b11010101]), 3, 2), [[1, 1, 1]])
 
 
-def test_a_value_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="16 does not fit 4 bits"):
-        pack_bits(np.array([3, 16], np.uint16), 4)
+def test_only_the_lowest_bits_are_packed() -> None:
+    assert pack_bits(np.array([0x13, 0xFF5], np.uint16), 4) == bytes([0x53])
 
 
 @pytest.mark.parametrize("bits", [0, 17, -1])

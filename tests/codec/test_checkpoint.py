@@ -13,7 +13,6 @@ from codec.checkpoint import (
     draft_manifest,
     load_codec,
     open_codec,
-    receptive_field_samples,
     write_files,
 )
 from codec.config import load_config
@@ -44,7 +43,7 @@ def test_golden_codes_are_those_of_the_rounded_weights(tmp_path: Path) -> None:
     """Else a load would have to forgive the codes that rounding to float16 changes."""
     codec = random_codec()
     write_files(codec, noise(1, 128000), tmp_path)
-    golden = read_golden(tmp_path, 16000)
+    golden = read_golden(tmp_path, TINY)
     assert golden_mismatch(load_weights(TINY, tmp_path / WEIGHTS_FILE), golden) == 0
     assert golden_mismatch(codec, golden) > 0
 
@@ -135,7 +134,7 @@ def test_the_manifest_says_what_the_config_means() -> None:
 
 
 def test_the_receptive_field_is_exact() -> None:
-    codec, field = random_codec(), receptive_field_samples(TINY)
+    codec, field = random_codec(), TINY.receptive_field_samples
     hop, frames = TINY.hop_samples, 20
     audio = noise(1, frames * hop)[:, 0].requires_grad_()
     latent, _ = codec.embed(audio.unsqueeze(1), codec.encoder_state(1))
@@ -143,4 +142,4 @@ def test_the_receptive_field_is_exact() -> None:
     heard = gradient[0].nonzero().flatten()
     # The first sample of a Hann window weighs nothing.
     assert int(heard.min()) == frames * hop - field + 1
-    assert receptive_field_samples(load_config("stream_16k")) == (1 + 3 * 6) * 320 + 352
+    assert load_config("stream_16k").receptive_field_samples == (1 + 3 * 6) * 320 + 352

@@ -1,5 +1,6 @@
 """Files of any length give what the model gives at once, and appear whole or not at all."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from codec.audio import TRUNCATED, read_audio
 from codec.checkpoint import LoadedCodec, load_codec
 from codec.container import CdcHeader, CdcReader, CdcWriter, read_cdc
+from codec.encoded import Encoded
 from codec.errors import (
     ContainerError,
     InvalidAudioError,
@@ -18,7 +20,8 @@ from codec.errors import (
     InvalidTokensError,
     TokenSpaceMismatchError,
 )
-from codec.files import decode_blocks, decode_file, encode_blocks, encode_file
+from codec.files import EncodeOptions, decode_file, encode_file
+from codec.model import Codec
 from codec.tokens import Codes, TokenIdentity
 from tests.codec.models import publish_tiny
 from tests.support import voiced
@@ -66,7 +69,7 @@ def test_a_file_holds_the_codes_of_the_whole_recording(loaded: LoadedCodec, clip
     """Read and coded in blocks of a second, while the model's own pieces are 10 s long."""
     told: list[int] = []
     target = clip.with_suffix(".cdc")
-    assert encode_file(loaded, clip, target, 4, told.append) == ()
+    assert encode_file(loaded, clip, target, EncodeOptions(4), told.append) == ()
     tokens = read_cdc(target)
     audio = torch.from_numpy(read_audio(clip, RATE).samples).unsqueeze(0)
     whole = loaded.codec.encode(audio, 4)
@@ -79,12 +82,12 @@ def test_a_file_holds_the_codes_of_the_whole_recording(loaded: LoadedCodec, clip
 def test_a_decoded_file_is_the_audio_of_the_whole_recording(
     loaded: LoadedCodec, clip: Path, tmp_path: Path, suffix: str
 ) -> None:
-    encode_file(loaded, clip, tmp_path / "a.cdc", 4, silent)
+    encode_file(loaded, clip, tmp_path / "a.cdc", EncodeOptions(4), silent)
     target, told = tmp_path / f"decoded{suffix}", list[int]()
     decode_file(loaded, tmp_path / "a.cdc", target, told.append)
     heard = read_audio(target, RATE).samples
-    codes = torch.from_numpy(read_cdc(tmp_path / "a.cdc").codes.astype(np.int64)).unsqueeze(0)
-    expected = loaded.codec.decode(codes, read_audio(clip, RATE).n_samples)[0].clamp(-1, 1)
+    encoded = loaded.codec.encode(torch.from_numpy(read_audio(clip, RATE).samples).unsqueeze(0), 4)
+    expected = loaded.codec.decode(encoded)[0].clamp(-1, 1)
     assert heard.shape == expected.shape
     np.testing.assert_allclose(heard, expected.numpy(), atol=1 / 32000)
     assert sum(told) == heard.shape[1]
@@ -94,7 +97,7 @@ def test_a_decoded_file_is_the_audio_of_the_whole_recording(
 @pytest.mark.parametrize("samples", [1, 319, 320, 321, 16000, 16001])
 def test_the_sample_count_survives(loaded: LoadedCodec, tmp_path: Path, samples: int) -> None:
     soundfile.write(tmp_path / "a.wav", voiced(2)[:samples], RATE)
-    encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", 1, silent)
+    encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", EncodeOptions(1), silent)
     decode_file(loaded, tmp_path / "a.cdc", tmp_path / "b.wav", silent)
     assert soundfile.info(tmp_path / "b.wav").frames == samples
 
@@ -102,25 +105,15 @@ def test_the_sample_count_survives(loaded: LoadedCodec, tmp_path: Path, samples:
 def test_other_rates_and_channels_are_converted(loaded: LoadedCodec, tmp_path: Path) -> None:
     stereo = np.stack([voiced(1, sample_rate_hz=44100), voiced(1, seed=1, sample_rate_hz=44100)], axis=1)
     soundfile.write(tmp_path / "a.wav", stereo, 44100)
-    encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", 2, silent)
+    encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", EncodeOptions(2), silent)
     assert read_cdc(tmp_path / "a.cdc").n_samples == RATE
-
-
-@pytest.mark.parametrize("cut", [1, 100, 320, 5000])
-def test_any_cut_of_the_input_gives_the_same_codes(loaded: LoadedCodec, cut: int) -> None:
-    audio = voiced(2)[None]
-    blocks = [audio[:, start : start + cut] for start in range(0, audio.shape[1], cut)][:200]
-    audio = np.concatenate(blocks, axis=1)
-    pieces = list(encode_blocks(loaded.codec, iter(blocks), 6))
-    whole = loaded.codec.encode(torch.from_numpy(audio).unsqueeze(0), 6).codes
-    assert torch.equal(torch.cat(pieces, dim=-1), whole[0])
 
 
 def test_a_cut_recording_is_encoded_and_reported(loaded: LoadedCodec, tmp_path: Path) -> None:
     source = tmp_path / "a.flac"
     soundfile.write(source, voiced(4), RATE)
     source.write_bytes(source.read_bytes()[:-8000])
-    assert encode_file(loaded, source, tmp_path / "a.cdc", 2, silent) == (TRUNCATED,)
+    assert encode_file(loaded, source, tmp_path / "a.cdc", EncodeOptions(2), silent) == (TRUNCATED,)
     assert 0 < (read_cdc(tmp_path / "a.cdc").n_samples or 0) < 4 * RATE
 
 
@@ -128,7 +121,7 @@ def test_a_cut_recording_is_encoded_and_reported(loaded: LoadedCodec, tmp_path: 
 def test_what_is_no_audio_leaves_no_file(loaded: LoadedCodec, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(InvalidAudioError):
-        encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", 2, silent)
+        encode_file(loaded, tmp_path / "a.wav", tmp_path / "a.cdc", EncodeOptions(2), silent)
     assert [p.name for p in tmp_path.iterdir()] == ["a.wav"]
 
 
@@ -136,7 +129,7 @@ def test_a_failure_keeps_the_old_file(loaded: LoadedCodec, clip: Path) -> None:
     target = clip.with_suffix(".cdc")
     target.write_bytes(b"old")
     with pytest.raises(InvalidRequestError, match="n_q is 7"):
-        encode_file(loaded, clip, target, 7, silent)
+        encode_file(loaded, clip, target, EncodeOptions(7), silent)
     assert target.read_bytes() == b"old"
     assert len(list(clip.parent.iterdir())) == 2
 
@@ -148,7 +141,8 @@ def test_blocks_may_have_different_n_q(loaded: LoadedCodec, tmp_path: Path) -> N
     padded = np.full((6, 21), -1, np.int64)
     for start, codes in zip((0, 7, 12), blocks, strict=True):
         padded[: codes.shape[0], start : start + codes.shape[1]] = codes
-    expected = loaded.codec.decode(torch.from_numpy(padded).unsqueeze(0))[0].clamp(-1, 1).numpy()
+    encoded = Encoded(torch.from_numpy(padded).unsqueeze(0), (21 * 320 - 352,), (21,))
+    expected = loaded.codec.decode(encoded)[0].clamp(-1, 1).numpy()
     np.testing.assert_allclose(read_audio(tmp_path / "a.wav", RATE).samples, expected, atol=1 / 16000)
 
 
@@ -158,23 +152,18 @@ def test_without_a_sample_count_all_complete_samples_come_out(loaded: LoadedCode
     assert soundfile.info(tmp_path / "a.wav").frames == 10 * 320 - 352
 
 
-def test_one_frame_completes_nothing(loaded: LoadedCodec) -> None:
-    pieces = list(decode_blocks(loaded.codec, iter([codes_of(1), codes_of(1)])))
-    assert [piece.shape[1] for piece in pieces] == [0, 2 * 320 - 352]
-
-
 def test_clipped_samples_are_counted(loaded: LoadedCodec, tmp_path: Path) -> None:
     loud = load_codec_with_gain(loaded, 100)
     path = write_tokens(tmp_path / "a.cdc", header_of(loaded), [codes_of(20)], None)
-    assert decode_file(loaded, path, tmp_path / "quiet.wav", silent) == 0
-    assert decode_file(loud, path, tmp_path / "loud.wav", silent) > 100
+    assert decode_file(loaded, path, tmp_path / "quiet.wav", silent).n_clipped == 0
+    assert decode_file(loud, path, tmp_path / "loud.wav", silent).n_clipped > 100
 
 
 def load_codec_with_gain(loaded: LoadedCodec, gain: float) -> LoadedCodec:
-    louder = type(loaded.codec)(loaded.codec.config)
-    louder.load_state_dict(loaded.codec.state_dict())
-    louder.requires_grad_(False).decoder.leave.weight.mul_(gain)
-    return replace(loaded, codec=louder)
+    louder = copy.deepcopy(loaded.codec)
+    assert isinstance(louder, Codec)
+    louder.decoder.leave.weight.mul_(gain)
+    return replace(loaded, codec=louder, stream=louder)
 
 
 def test_a_file_that_promises_too_much_is_refused(loaded: LoadedCodec, tmp_path: Path) -> None:
@@ -185,7 +174,7 @@ def test_a_file_that_promises_too_much_is_refused(loaded: LoadedCodec, tmp_path:
 
 
 def test_a_damaged_file_is_refused(loaded: LoadedCodec, clip: Path, tmp_path: Path) -> None:
-    encode_file(loaded, clip, tmp_path / "a.cdc", 4, silent)
+    encode_file(loaded, clip, tmp_path / "a.cdc", EncodeOptions(4), silent)
     content = bytearray((tmp_path / "a.cdc").read_bytes())
     content[len(content) // 2] ^= 255
     (tmp_path / "a.cdc").write_bytes(content)

@@ -1,11 +1,13 @@
 """The promises of a causal codec: causality, stream = offline, batch = single, exact lengths, prefix."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from codec.encoded import Encoded
 from codec.errors import InvalidAudioError, InvalidRequestError, InvalidTokensError
 from codec.layers.state import bytes_per_slot, gather, reset_, scatter_, tensors
 from codec.model import Codec
@@ -56,7 +58,7 @@ def test_stream_equals_offline_bit_for_bit(codec: Codec, seed: int) -> None:
     codes = encode_in_steps(codec, padded, steps)
     assert torch.equal(codes, whole.codes)
     heard = decode_in_steps(codec, codes, random_split(frames, seed + 100))
-    assert torch.equal(heard[..., DELAY:], codec.decode(whole.codes))
+    assert torch.equal(heard[..., DELAY:], codec.decode(whole))
 
 
 @pytest.mark.parametrize("batch", [2, 3, 5, 8, 17])
@@ -80,11 +82,11 @@ def test_later_input_never_changes_earlier_output(codec: Codec, cut: int) -> Non
     first, second = codec.encode(audio, N_Q).codes, codec.encode(changed, N_Q).codes
     assert torch.equal(first[..., :cut], second[..., :cut])
     assert not torch.equal(first[..., cut:], second[..., cut:])
-    codes = codec.encode(audio, N_Q).codes
-    others = codes.clone()
-    others[..., cut:] = (others[..., cut:] + 1) % TINY.quantizer.codebook_size
+    encoded = codec.encode(audio, N_Q)
+    codes = encoded.codes.clone()
+    codes[..., cut:] = (codes[..., cut:] + 1) % TINY.quantizer.codebook_size
     kept = cut * HOP - DELAY
-    heard, otherwise = codec.decode(codes), codec.decode(others)
+    heard, otherwise = codec.decode(encoded), codec.decode(replace(encoded, codes=codes))
     assert torch.equal(heard[..., : max(0, kept)], otherwise[..., : max(0, kept)])
     assert not torch.equal(heard, otherwise)
 
@@ -93,7 +95,7 @@ def test_later_input_never_changes_earlier_output(codec: Codec, cut: int) -> Non
 def test_output_is_as_long_as_the_input(codec: Codec, samples: int) -> None:
     encoded = codec.encode(noise(1, samples), 3)
     assert encoded.codes.shape == (1, 3, -(-(samples + DELAY) // HOP))
-    assert codec.decode(encoded.codes, samples).shape == (1, 1, samples)
+    assert codec.decode(encoded).shape == (1, 1, samples)
 
 
 def test_fewer_codebooks_are_a_prefix(codec: Codec) -> None:
@@ -104,10 +106,21 @@ def test_fewer_codebooks_are_a_prefix(codec: Codec) -> None:
 
 
 def test_absent_codes_equal_fewer_codebooks(codec: Codec) -> None:
-    codes = codec.encode(noise(2, 9000), N_Q).codes
-    masked = codes.clone()
-    masked[:, 2:] = ABSENT
-    torch.testing.assert_close(codec.decode(masked), codec.decode(codes[:, :2]), rtol=0, atol=1e-6)
+    audio = noise(2, 9000)
+    encoded, mixed = codec.encode(audio, N_Q), codec.encode(audio, [N_Q, 2])
+    assert torch.equal(mixed.codes[1, :2], encoded.codes[1, :2])
+    assert (mixed.codes[1, 2:] == ABSENT).all()
+    heard = codec.decode(mixed)
+    torch.testing.assert_close(heard[:1], codec.decode(encoded)[:1], rtol=0, atol=1e-6)
+    torch.testing.assert_close(heard[1:], codec.decode(encoded.thin(2))[1:], rtol=0, atol=1e-6)
+
+
+def test_what_follows_a_shorter_item_is_silent(codec: Codec) -> None:
+    audio, lengths = noise(2, 9000), (9000, 4321)
+    heard = codec.decode(codec.encode(audio, N_Q, lengths))
+    alone = codec.decode(codec.encode(audio[1:, :, :4321], N_Q))
+    assert torch.equal(heard[1:, :, :4321], alone)
+    assert not heard[1, :, 4321:].any()
 
 
 def test_slots_step_together_and_do_not_see_each_other(codec: Codec) -> None:
@@ -170,8 +183,10 @@ def test_what_cannot_be_coded_is_refused(codec: Codec) -> None:
     with pytest.raises(InvalidRequestError, match="whole frames"):
         codec.encode_step(noise(1, HOP + 1), codec.encoder_state(1), 1)
     with pytest.raises(InvalidTokensError, match=r"valid: 0\.\.63"):
-        codec.decode(torch.full((1, 1, 4), 64))
+        codec.decode(Encoded(torch.full((1, 1, 4), 64), (900,), (4,)))
     with pytest.raises(InvalidTokensError, match="complete"):
-        codec.decode(torch.zeros(1, 1, 4, dtype=torch.int64), 5 * HOP)
+        codec.decode(Encoded(torch.zeros(1, 1, 4, dtype=torch.int64), (5 * HOP,), (4,)))
     with pytest.raises(InvalidTokensError, match="not empty"):
-        codec.decode(torch.zeros(1, 1, 0, dtype=torch.int64))
+        codec.decode(Encoded(torch.zeros(1, 1, 0, dtype=torch.int64), (1,), (0,)))
+    with pytest.raises(InvalidRequestError, match="no semantic stream"):
+        codec.encode(noise(1, 400), 1, labels=torch.zeros(1, 9, dtype=torch.int64))

@@ -24,6 +24,7 @@ PARAMETERS = {
     "freqcodec_m7": (831_779, None),
     "encodec_24k": (None, 14_851_810),
     "encodec_48k": (None, 14_856_294),
+    "dac_16k": (None, 74_175_906),
 }
 
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from codec.config import presets
-from codec.model_config import load_model_config
-from codec.seanet_config import SeanetCodecConfig, SeanetConfig, groups_of
+from codec.config import FactorisedQuantizerConfig, QuantizerConfig, presets
+from codec.model_config import load_model_config, parse_model_config
+from codec.seanet_config import SeanetCodecConfig
 
 
 def seanet(name: str) -> SeanetCodecConfig:
@@ -64,7 +64,7 @@ def test_segments_start_every_stride() -> None:
     config = seanet("encodec_48k")
     assert config.segment_lengths(48000) == (48000, 480)
     assert config.frames_for(48000) == 152
-    assert seanet("encodec_24k").segment_lengths(10**6) == (10**6,)
+    assert seanet("encodec_16k_stream").segment_lengths(10**6) == (10**6,)
 
 
 def test_own_presets_have_no_quirks() -> None:
@@ -74,36 +74,29 @@ def test_own_presets_have_no_quirks() -> None:
         config = seanet(name).model_dump()
         assert config["network"]["padding"] == "zero"
         assert not config["network"]["completes_windows_at_start"]
+        assert not config["network"]["trims_odd_strides"]
         assert not config["domain"].get("keeps_nyquist")
         assert not config["domain"].get("drops_last_hop")
         assert not (config["semantic"] or {}).get("cuts_to_whole_hops")
 
 
-def test_groups_are_those_of_the_paper() -> None:
-    """At ratio 1 a residual 3 x 3 has 4 inputs and 2 outputs per group."""
-    assert groups_of(16, 1) == 8
-    assert groups_of(512, 8) == 32
-    assert groups_of(512, 0) == 1
-
-
 @pytest.mark.parametrize(
     ("name", "sections", "message"),
     [
-        ("encodec_16k", {"network": {"causal": True}}, "time_group_norm"),
-        ("encodec_16k", {"network": {"frequency_ratios": [4, 4]}}, "as many entries"),
-        ("encodec_16k", {"network": {"time_ratios": []}}, "every stage"),
-        ("encodec_16k", {"network": {"filters": 1}}, "no inner channel"),
         ("encodec_16k", {"network": {"invented": 1}}, "invented"),
         ("encodec_16k", {"network": {"kernel": "7"}}, "kernel"),
         ("encodec_16k", {"domain": {"kind": "mag_phase"}}, "frequency_ratios"),
-        ("freqcodec_m6", {"network": {"encoder_group_ratio": 16}}, "leaves no group"),
-        ("freqcodec_m5", {"network": {"upsampling_group_ratio": 64}}, "leaves no group"),
         ("freqcodec_m5", {"network": {"frequency_ratios": [4, 4, 4, 2]}}, "2 of 256 rows"),
         ("freqcodec_m5", {"domain": {"hop_samples": 300}}, "half of n_fft"),
         ("freqcodec_m5", {"domain": {"streaming": True}}, "causal network"),
         ("freqcodec_m5", {"channels": 2}, "one channel"),
         ("encodec_48k", {"segments": {"stride_samples": 48001}}, "left out"),
+        ("freqcodec_m5", {"network": {"whole_frames": True}}, "for waveforms"),
+        ("freqcodec_m5", {"network": {"trims_odd_strides": True}}, "for waveforms"),
         ("semantic_add", {"semantic": {"hop_samples": 150}}, "must divide"),
+        ("dac_16k", {"quantizer": {"kind": "other"}}, "'factorised'"),
+        ("dac_16k", {"quantizer": {"codebooks": 65}}, "less than or equal to 64"),
+        ("encodec_16k", {"quantizer": {"code_dimension": 8}}, "code_dimension"),
     ],
 )
 def test_what_cannot_be_built_is_refused(name: str, sections: dict[str, Any], message: str) -> None:
@@ -111,6 +104,8 @@ def test_what_cannot_be_built_is_refused(name: str, sections: dict[str, Any], me
         SeanetCodecConfig.model_validate(changed(name, **sections))
 
 
-def test_widths_double_with_every_stage() -> None:
-    assert SeanetConfig().top_width == 512
-    assert SeanetConfig(time_ratios=(8, 5, 4, 2, 2)).top_width == 1024
+def test_the_quantizer_is_told_by_its_kind() -> None:
+    assert isinstance(seanet("dac_16k").quantizer, FactorisedQuantizerConfig)
+    assert type(seanet("encodec_16k").quantizer) is QuantizerConfig
+    for name in ("dac_16k", "encodec_16k"):
+        assert parse_model_config(seanet(name).to_yaml(), name) == seanet(name)

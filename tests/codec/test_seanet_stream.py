@@ -12,9 +12,11 @@ from codec.seanet_stream import SeanetStream
 from tests.codec.seanets import N_Q, SEANET_PRESETS, STREAM_PRESETS, noise, small_codec
 
 
-@pytest.fixture(params=STREAM_PRESETS)
+@pytest.fixture(params=[*STREAM_PRESETS, "dac_16k"])
 def stream(request: pytest.FixtureRequest) -> SeanetStream:
-    return SeanetStream(small_codec(request.param))
+    """The presets that stream, and DAC made causal."""
+    network = {} if request.param in STREAM_PRESETS else {"causal": True}
+    return SeanetStream(small_codec(request.param, **network))
 
 
 def random_split(total: int, seed: int) -> list[int]:

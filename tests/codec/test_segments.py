@@ -3,9 +3,19 @@
 import pytest
 import torch
 
-from codec.model import Encoded
-from codec.seanet_config import SeanetCodecConfig, SegmentConfig
-from codec.segments import cut, items_of, join, joined, scale_of_items, scale_of_segments, segments_of
+from codec.encoded import Encoded
+from codec.seanet_config import SeanetCodecConfig, SegmentConfig, SemanticConfig
+from codec.seanet_network_config import SeanetConfig
+from codec.segments import (
+    cross_fade,
+    cut,
+    items_of,
+    join,
+    labels_of_segments,
+    scale_of_items,
+    scale_of_segments,
+    segments_of,
+)
 
 CONFIG = SeanetCodecConfig(family="seanet", segments=SegmentConfig(length_samples=1000, stride_samples=990))
 WHOLE = SeanetCodecConfig(family="seanet")
@@ -28,11 +38,12 @@ def test_every_item_is_cut_at_its_own_end() -> None:
 def test_joined_segments_are_the_item() -> None:
     pieces, lengths = cut(ramp(LENGTHS), LENGTHS, CONFIG)
     first = [pieces[i, :, : lengths[i]].double() for i in range(3)]
-    torch.testing.assert_close(joined(first, 990), ramp(LENGTHS)[0, :, :2500].double(), rtol=1e-5, atol=0)
+    whole = torch.cat(list(cross_fade(first, 990)), dim=-1)
+    torch.testing.assert_close(whole, ramp(LENGTHS)[0, :, :2500].double(), rtol=1e-5, atol=0)
 
 
 def test_the_fade_between_two_segments_is_even() -> None:
-    mixed = joined([torch.zeros(1, 1000), torch.ones(1, 1000)], 990)[0]
+    mixed = torch.cat(list(cross_fade([torch.zeros(1, 1000), torch.ones(1, 1000)], 990)), dim=-1)[0]
     assert not mixed[:990].any()
     assert (mixed[1000:] == 1).all()
     fade = mixed[990:1000]
@@ -63,3 +74,26 @@ def test_items_have_room_for_all_they_need(config: SeanetCodecConfig) -> None:
     assert whole.shape[0] == len(LENGTHS)
     for item, length in enumerate(LENGTHS):
         torch.testing.assert_close(whole[item, 0, :length], torch.ones(length))
+
+
+def test_every_segment_has_the_labels_of_its_samples() -> None:
+    plan = SegmentConfig(length_samples=1280, stride_samples=960, whole_samples=1500)
+    config = CONFIG.model_copy(update={"segments": plan, "semantic": SemanticConfig(combine="addition")})
+    labels = torch.arange(17).expand(2, -1)
+    rows = labels_of_segments(labels, (2600, 1500), config)
+    assert [row.tolist() for row in rows] == [
+        [*range(0, 8), 0, 0],
+        [*range(6, 14), 0, 0],
+        [*range(12, 17), 0, 0, 0, 0, 0],
+        [*range(0, 10)],
+    ]
+    assert torch.equal(labels_of_segments(labels, (1500, 900), config), labels)
+
+
+def test_without_a_plan_long_items_are_cut_unless_the_model_streams() -> None:
+    assert WHOLE.segment_lengths(30 * 16000) == (30 * 16000,)
+    lengths = WHOLE.segment_lengths(30 * 16000 + 1)
+    assert lengths == (160000, 160000, 160000, 480001 - 3 * 152000)
+    network = SeanetConfig(causal=True, norm="weight_norm")
+    streaming = WHOLE.model_copy(update={"level": "none", "network": network})
+    assert streaming.segment_lengths(10**9) == (10**9,)

@@ -1,11 +1,13 @@
 """The semantic stream: what it changes, what it needs, and that a file decodes without the source."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 from codec.errors import InvalidRequestError
+from codec.seanet_config import SegmentConfig
 from tests.codec.seanets import N_Q, labels, noise, small_codec
 
 MODES = ("semantic_add", "semantic_concat", "semantic_residual")
@@ -44,6 +46,30 @@ def test_a_last_partial_frame_has_its_own_vector_unless_cut() -> None:
     small_codec.cache_clear()
     assert torch.equal(cut[:, :3], own[:, :3])
     assert torch.equal(cut[:, 3], own[:, 2])
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_a_segment_hears_the_labels_of_its_own_samples(name: str) -> None:
+    whole = small_codec(name)
+    codec, hop = copy(whole), whole.config.hop_samples
+    plan = SegmentConfig(length_samples=6 * hop, stride_samples=5 * hop)
+    codec.config = whole.config.model_copy(update={"segments": plan})
+    samples = 13 * hop + 100
+    audio, words = noise(codec, 1, samples), labels(codec, 1, samples)
+    assert words is not None
+    encoded = codec.encode(audio, N_Q, labels=words)
+    first = 0
+    for index, length in enumerate(codec.config.segment_lengths(samples)):
+        start = index * 5 * hop
+        own = words[:, start // 160 : start // 160 + codec.config.labels_for(length)]
+        alone = whole.encode(audio[..., start : start + length], N_Q, labels=own)
+        count = alone.codes.shape[-1]
+        assert torch.equal(encoded.codes[..., first : first + count], alone.codes)
+        if index == 0:
+            heard = whole.decode(alone)[..., : 5 * hop]
+            torch.testing.assert_close(codec.decode(encoded)[..., : 5 * hop], heard)
+        first += count
+    assert first == encoded.codes.shape[-1]
 
 
 @pytest.mark.parametrize("name", MODES)

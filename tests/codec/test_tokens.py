@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from codec.errors import InvalidRequestError, InvalidTokensError
 from codec.tokens import (
+    NO_SIDE,
     Codes,
+    LabelFormat,
+    SideInformation,
     TokenFormat,
     TokenIdentity,
     Tokens,
@@ -23,8 +26,8 @@ IDENTITY = TokenIdentity("stream_16k", "1-0123456789ab", "0123456789abcdef")
 FORMAT = TokenFormat(16_000, 320, 1024)
 
 
-def tokens(codes: Codes, n_samples: int | None = None, scale: tuple[float, ...] = ()) -> Tokens:
-    return Tokens(codes, IDENTITY, 16_000, 320, n_samples, 1024, scale)
+def tokens(codes: Codes, n_samples: int | None = None, side: SideInformation = NO_SIDE) -> Tokens:
+    return Tokens(codes, IDENTITY, 16_000, 320, n_samples, 1024, side)
 
 
 def ramp(n_q: int, n_frames: int) -> Codes:
@@ -97,10 +100,17 @@ def test_more_samples_than_the_frames_hold_are_refused(n_samples: int) -> None:
         tokens(ramp(1, 3), n_samples=n_samples)
 
 
-@pytest.mark.parametrize("scale", [float("nan"), float("inf"), 0.0, -1.0])
-def test_a_scale_that_is_no_positive_number_is_refused(scale: float) -> None:
-    with pytest.raises(InvalidTokensError, match="scale"):
-        tokens(ramp(1, 3), scale=(1.0, scale))
+def test_the_bits_of_labels_are_counted() -> None:
+    side = SideInformation((0.5,), np.zeros(6, np.uint16), LabelFormat(86, 160))
+    made = tokens(ramp(8, 3), n_samples=960, side=side)
+    assert made.bitrate_bps == 4000 + 700
+    assert made.thin(2).bitrate_bps == 1000 + 700
+    assert made.thin(2).side is side
+
+
+def test_side_information_of_another_item_is_refused() -> None:
+    with pytest.raises(InvalidTokensError, match="2 scales for 1 segments"):
+        tokens(ramp(1, 3), side=SideInformation((1.0, 2.0)))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, "a\n"])

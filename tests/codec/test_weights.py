@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from codec.config import CodecConfig, NetworkConfig, QuantizerConfig
+from codec.config import NetworkConfig, QuantizerConfig
 from codec.errors import RepositoryError
 from codec.weights import load_weights, save_weights, token_space_of
 from tests.codec import seanets
@@ -45,12 +46,12 @@ def test_a_loaded_model_runs_like_the_one_that_was_saved(path: Path, tmp_path: P
     save_weights(first, tmp_path / "again.safetensors")
     second = load_weights(TINY, tmp_path / "again.safetensors")
     audio = noise(1, 8000)
-    codes = first.encode(audio, 6).codes
-    assert torch.equal(second.encode(audio, 6).codes, codes)
-    assert torch.equal(second.decode(codes), first.decode(codes))
+    encoded = first.encode(audio, 6)
+    assert torch.equal(second.encode(audio, 6).codes, encoded.codes)
+    assert torch.equal(second.decode(encoded), first.decode(encoded))
     rounded = random_codec()
     rounded.load_state_dict(first.state_dict())
-    assert torch.equal(rounded.encode(audio, 6).codes, codes)
+    assert torch.equal(rounded.encode(audio, 6).codes, encoded.codes)
 
 
 def lacking(state: Tensors) -> None:
@@ -120,23 +121,31 @@ def test_weights_of_another_config_are_refused(path: Path) -> None:
 
 
 def test_the_token_space_is_the_meaning_of_codes_and_nothing_else() -> None:
-    books = random_codec().quantizer.codebooks
-    space = token_space_of(TINY, books)
-    assert token_space_of(TINY, books.half().float()) == space
-    same_codes = TINY.model_copy(update={"network": NetworkConfig(width=99)})
-    assert token_space_of(same_codes, books) == space
-    moved = books.clone()
-    moved[-1, -1, -1] += 0.01
-    others = [
-        token_space_of(TINY, moved),
-        token_space_of(TINY.model_copy(update={"sample_rate": 8000}), books),
-        token_space_of(CodecConfig(quantizer=QuantizerConfig(codebooks=6, codebook_size=65)), books),
-    ]
-    assert len({space, *others}) == 4
+    def space(change: dict[str, Any], nudge: float = 0.0, rounded: bool = False) -> str:
+        codec = random_codec(TINY.model_copy(update=change))
+        codec.quantizer.codebooks[-1, -1, -1] += nudge
+        return token_space_of(codec.half() if rounded else codec)
+
+    wider = {"network": NetworkConfig(width=40)}
+    assert space({}) == space({}, rounded=True) == space(wider)
+    larger = QuantizerConfig(codebooks=6, codebook_size=65, dimension=16)
+    assert len({space({}), space({}, 0.01), space({"sample_rate": 8000}), space({"quantizer": larger})}) == 4
+
+
+def test_the_token_space_of_a_factorised_quantizer_holds_its_projections() -> None:
+    codec = copy.deepcopy(small_codec("dac_16k")).float()
+    before = token_space_of(codec)
+    assert token_space_of(copy.deepcopy(codec).half()) == before
+    for name, parameter in codec.named_parameters():
+        kept = parameter.clone()
+        parameter.view(-1)[0] += 0.1
+        assert (token_space_of(codec) != before) == name.startswith("quantizer."), name
+        parameter.copy_(kept)
+    assert token_space_of(codec) == before
 
 
 @pytest.mark.parametrize(
-    "name", ["soundstream_16k", "freqcodec_m6", "freqcodec_16k_stream", "semantic_concat"]
+    "name", ["soundstream_16k", "freqcodec_m6", "freqcodec_16k_stream", "semantic_concat", "dac_16k"]
 )
 def test_other_families_are_kept_exactly_in_float32(name: str, tmp_path: Path) -> None:
     codec = copy.deepcopy(small_codec(name)).float()
@@ -158,4 +167,4 @@ def test_an_imported_model_is_kept_exactly(tmp_path: Path) -> None:
     loaded = load_weights(codec.config, tmp_path / "model.safetensors")
     wav = golden["b.wav"].view(1, 1, -1)
     assert torch.equal(loaded.encode(wav, 8).codes[0], golden["b.codes"])
-    assert token_space_of(codec.config, codec.quantizer.codebooks).startswith("ts-")
+    assert token_space_of(codec).startswith("ts-")

@@ -1,16 +1,34 @@
-"""What a worker says of its model is plain JSON."""
+"""What a worker says of its model is plain JSON, and tells what stands beside codes."""
 
 import json
 from dataclasses import asdict
 
+from codec.tokens import LabelFormat, Segmentation, SideFormat
 from service.ipc import Kind, Message
 from service.model_info import ModelInfo
 
+STREAMING = ModelInfo(
+    model="m", version="1-0123456789ab", token_space="ts-1", sample_rate=16_000, channels=1,
+    hop_samples=320, delay_samples=352, codebooks=32, codebook_size=1024, streamable=True, slots=4,
+    latency_ms=42.0,
+)  # fmt: skip
+WHOLE = ModelInfo(
+    model="m", version="1-0123456789ab", token_space="ts-1", sample_rate=16_000, channels=1,
+    hop_samples=320, delay_samples=0, codebooks=32, codebook_size=1024, streamable=False, slots=0,
+    scaled=True, labels=86, label_hop_samples=160, segment_length_samples=160_000,
+    segment_stride_samples=152_000, whole_samples=480_000,
+)  # fmt: skip
+
 
 def test_model_info_travels_in_a_hello() -> None:
-    info = ModelInfo(
-        model="m", version="1-0123456789ab", token_space="ts-1", sample_rate=16_000, channels=1,
-        hop_samples=320, delay_samples=352, codebooks=32, codebook_size=1024, causal=True, slots=4,
-    )  # fmt: skip
-    hello = Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode())
-    assert ModelInfo(**hello.json()) == info
+    for info in (STREAMING, WHOLE):
+        hello = Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode())
+        assert ModelInfo(**hello.json()) == info
+
+
+def test_only_what_the_model_has_stands_beside_its_codes() -> None:
+    assert STREAMING.side_format(10**9) == SideFormat()
+    assert STREAMING.label_format is None
+    labels = LabelFormat(86, 160)
+    assert WHOLE.side_format(480_000) == SideFormat(True, labels, None)
+    assert WHOLE.side_format(480_001) == SideFormat(True, labels, Segmentation(160_000, 152_000))

@@ -1,4 +1,4 @@
-"""How codebooks learn: k-means, running means, and dead entries that really come back to life."""
+"""How codebooks learn: the k-means start, running means, and dead entries that really come back to life."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from codec.config import QuantizerConfig
 from codec.quantizer import ABSENT, Quantized, ResidualQuantizer
-from training.codebooks import CodebookLearner, kmeans, perplexity
+from training.codebooks import CodebookLearner
 from training.recipe import CodebookConfig
 
 SIZE, DIMENSION = 8, 3
@@ -49,37 +49,6 @@ def evenly_used(learner: CodebookLearner, count: float) -> None:
     learner.quantizer.codebooks[0] = entries
     learner.counts[0] = count
     learner.sums[0] = entries * count
-
-
-def test_kmeans_finds_separated_clusters() -> None:
-    """Started with one row of each cluster, which is where its random picks are made to fall."""
-    points = clusters()
-    one_of_each = {tuple((point > 5).tolist()): point for point in points}
-    ordered = torch.cat((torch.stack(list(one_of_each.values())), points))
-    rows = torch.empty_like(ordered)
-    rows[torch.randperm(len(rows), generator=generator(5))] = ordered
-    centroids, counts = kmeans(rows, SIZE, 5, generator(5))
-    corners = torch.cartesian_prod(*[torch.tensor([0.0, 10.0])] * 3)
-    nearest = torch.cdist(corners, centroids).min(1)
-    assert float(nearest.values.max()) < 0.1
-    assert sorted(nearest.indices.tolist()) == list(range(SIZE))
-    assert counts.tolist() == [51] * SIZE
-
-
-def test_kmeans_ends_where_every_centroid_is_the_mean_of_its_rows() -> None:
-    points = torch.randn(500, DIMENSION, generator=generator())
-    centroids, counts = kmeans(points, SIZE, 100, generator(3))
-    nearest = torch.cdist(points, centroids).argmin(1)
-    for entry in range(SIZE):
-        torch.testing.assert_close(points[nearest == entry].mean(0), centroids[entry], rtol=1e-4, atol=1e-4)
-    assert torch.equal(torch.bincount(nearest, minlength=SIZE).float(), counts)
-
-
-def test_kmeans_of_fewer_rows_than_clusters_repeats_them() -> None:
-    rows = torch.tensor([[0.0, 0, 0], [5, 5, 5]])
-    centroids, counts = kmeans(rows, SIZE, 3, generator())
-    assert {tuple(c.tolist()) for c in centroids} <= {(0, 0, 0), (5, 5, 5)}
-    assert int(counts.sum()) == 2
 
 
 def test_the_start_leaves_little_for_later_stages() -> None:
@@ -197,8 +166,3 @@ def test_the_state_is_complete() -> None:
         learn.update(quantize(learn, clusters()[:40]), generator(7))
     assert torch.equal(copy.quantizer.codebooks, learner.quantizer.codebooks)
     assert torch.equal(copy.counts, learner.counts)
-
-
-def test_perplexity_is_the_number_of_entries_in_use() -> None:
-    codes = torch.tensor([[[0, 1, 2, 3], [5, 5, 5, 5], [0, 0, 1, 1], [ABSENT, ABSENT, 3, 4]]])
-    torch.testing.assert_close(perplexity(codes, SIZE), torch.tensor([4.0, 1, 2, 2]).double())

@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from codec.model import Codec
 from tests.support import voiced
 from tests.training.tiny import TINY
+from training.data import Batch
 from training.listening import Listener
 
 
@@ -21,7 +22,7 @@ def events(tmp_path: Path) -> EventAccumulator:
         codec.quantizer.codebooks.normal_()
     with SummaryWriter(str(tmp_path)) as writer:
         excerpt = torch.from_numpy(voiced(2)).view(1, 1, -1)
-        listener = Listener(writer, excerpt, TINY.sample_rate)
+        listener = Listener(writer, Batch(excerpt), TINY.sample_rate)
         for step in (10, 20):
             listener.listen(codec, step)
     found = EventAccumulator(str(tmp_path), {"scalars": 0, "images": 0, "audio": 0})
@@ -50,7 +51,8 @@ def test_pictures_stand_beside_them(events: EventAccumulator) -> None:
 
 
 def test_the_use_of_every_codebook_is_a_curve(events: EventAccumulator) -> None:
-    tags = [f"codebook_perplexity/{stage:02d}" for stage in range(4)]
+    tags = [f"codebook_{what}/{stage:02d}" for what in ("perplexity", "used_share") for stage in range(4)]
     assert sorted(events.Tags()["scalars"]) == tags
     for tag in tags:
-        assert 1 <= events.Scalars(tag)[0].value <= 16
+        low, high = (1, 16) if "perplexity" in tag else (1 / 16, 1)
+        assert low <= events.Scalars(tag)[0].value <= high

@@ -12,10 +12,10 @@ from codec.errors import ConfigError, RepositoryError
 from codec.golden import golden_mismatch
 from codec.repository import Repository
 from tests.support import SAMPLE_RATE_HZ, voiced
-from tests.training.tiny import tiny_recipe, write_audio
+from tests.training.tiny import shrunk, tiny_recipe, write_audio, write_labels
 from training.publish import Publication, publish_run
-from training.run import CHECKPOINT, train
-from training.run_state import read_run
+from training.run import train
+from training.run_state import CHECKPOINT, read_run
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -84,3 +84,30 @@ def test_what_is_no_run_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_text("text")
     with pytest.raises(ConfigError, match="is damaged or no training checkpoint"):
         publish_run(tmp_path / "x.pt", tmp_path / "models", Publication("tiny", "stable"))
+
+
+@pytest.mark.parametrize("name", ["funcodec_16k", "freqcodec_m6", "semantic_concat", "dac_16k"])
+def test_models_of_every_family_are_published(name: str, folder: Path, tmp_path: Path) -> None:
+    write_labels(folder / "labels", folder / "audio")
+    train(shrunk(name, folder, steps=1, discriminator=None), tmp_path / "run")
+    publish_run(tmp_path / "run", tmp_path / "models", Publication("tiny", "stable"))
+    loaded = open_codec("tiny", tmp_path / "models")
+    assert loaded.codec.config.family == "seanet"
+    assert golden_mismatch(loaded.codec, loaded.golden) == 0
+    recipe = yaml.safe_load(
+        (Repository(tmp_path / "models").resolve("tiny").path / "recipe.yaml").read_text()
+    )
+    assert recipe["data"]["labels"] is None
+    assert "/" not in recipe["model"]
+
+
+def test_checkpoints_of_older_runs_are_published(folder: Path, tmp_path: Path) -> None:
+    """Before gates, balancers, best ones and the newer keys of recipes; with a config that says less."""
+    state = read_run(folder / "run" / CHECKPOINT)
+    for key in ("balancer", "generator_loss", "best_distance"):
+        del state[key]
+    recipe = {"model": "stream_16k", "seed": 0, "steps": 6, "data": {"train": "/data/speech"}}
+    torch.save(state | {"recipe": yaml.safe_dump(recipe)}, tmp_path / "old.pt")
+    publish_run(tmp_path / "old.pt", tmp_path / "models", Publication("tiny", "stable"))
+    found = Repository(tmp_path / "models").resolve("tiny").path / "recipe.yaml"
+    assert yaml.safe_load(found.read_text()) == recipe | {"data": {"train": None}}

@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from codec.config import load_config
 from codec.errors import ConfigError
-from training.recipe import Recipe, load_recipe, shipped_recipes
-from training.run import check_fit
+from training.recipe import OptimiserConfig, Recipe, load_recipe, shipped_recipes
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
-def test_every_shipped_recipe_fits_its_model_and_survives_being_written(name: str, tmp_path: Path) -> None:
+def test_every_shipped_recipe_survives_being_written(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name, [])
-    check_fit(recipe, load_config(recipe.model))
     (tmp_path / "again.yaml").write_text(recipe.to_yaml())
     assert load_recipe(str(tmp_path / "again.yaml"), []) == recipe
 
@@ -32,9 +30,9 @@ def test_a_section_can_be_switched_off_and_on(tmp_path: Path) -> None:
     without = load_recipe("stream_16k", ["discriminator=null"])
     assert without.discriminator is None
     (tmp_path / "r.yaml").write_text(without.to_yaml())
-    again = load_recipe(str(tmp_path / "r.yaml"), ["discriminator.filters=8"])
+    again = load_recipe(str(tmp_path / "r.yaml"), ["discriminator.items=8"])
     assert again.discriminator is not None
-    assert again.discriminator.filters == 8
+    assert again.discriminator.items == 8
 
 
 @pytest.mark.parametrize(
@@ -50,10 +48,12 @@ def test_a_section_can_be_switched_off_and_on(tmp_path: Path) -> None:
         ("steps=[", "is not YAML"),
         ("optimiser.learning_rate=.nan", r"correct optimiser\.learning_rate: Input should be"),
         ("optimiser.learning_rate=.inf", r"correct optimiser\.learning_rate: Input should be a finite"),
-        ("data.gain_db=[3, -3]", r"correct data\.gain_db: the lower gain comes first"),
+        ("data.gain_db=[3, -3]", r"correct data\.gain_db: the lower bound comes first"),
         ("codebooks.n_q_choices=[]", r"correct codebooks\.n_q_choices"),
         ("codebooks.revival_share=0", r"correct codebooks\.revival_share"),
-        ("discriminator.n_ffts=[]", r"correct discriminator\.n_ffts"),
+        ("discriminator.kinds=[]", r"correct discriminator\.kinds"),
+        ("discriminator.kinds=[{kind: stft, n_ffts: []}]", r"correct discriminator\.kinds\.0\.stft\.n_ffts"),
+        ("losses.tme=1", r"correct losses\.tme: Extra inputs"),
         ("seed=-1", "correct seed"),
     ],
 )
@@ -80,21 +80,39 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
         load_recipe(str(path), [])
 
 
-@pytest.mark.parametrize(
-    ("overrides", "complaint"),
-    [
-        (["codebooks.n_q_choices=[1, 33]"], r"codebooks\.n_q_choices has 33; the model has 32 codebooks"),
-        (["data.crop_seconds=0.1"], r"data\.crop_seconds of 0\.1 is too short .* use at least 0\.15"),
-        (["discriminator.n_ffts=[65536]"], "use at least 4.118"),
-    ],
-)
-def test_a_recipe_that_does_not_fit_its_model_is_refused(overrides: list[str], complaint: str) -> None:
-    with pytest.raises(ConfigError, match=complaint):
-        check_fit(load_recipe("stream_16k", overrides), load_config("stream_16k"))
+def test_a_recipe_changes_its_base_key_by_key(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.yaml").write_text("base: stream_16k\ndata: {batch_items: 3}\nsteps: 11\n")
+    (tmp_path / "deep" / "b.yaml").write_text("base: ../a.yaml\nsteps: 12\nlosses: {mel: 1.5}\n")
+    recipe = load_recipe(str(tmp_path / "deep" / "b.yaml"), ["data.batch_items=4"])
+    plain = load_recipe("stream_16k", [])
+    assert (recipe.steps, recipe.data.batch_items, recipe.losses.mel) == (12, 4, 1.5)
+    assert load_recipe(str(tmp_path / "a.yaml"), []).data.batch_items == 3
+    assert recipe.losses.time == plain.losses.time
+    assert recipe.discriminator == plain.discriminator
 
 
-def test_a_linear_start_needs_room_for_the_latent(tmp_path: Path) -> None:
-    (tmp_path / "thin.yaml").write_text("network: {width: 32}")
-    recipe = Recipe(model=str(tmp_path / "thin.yaml"), steps=1, linear_start=True)
-    with pytest.raises(ConfigError, match="width 32, dimension 64"):
-        check_fit(recipe, load_config(recipe.model))
+def test_a_base_that_is_missing_or_goes_round_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("base: b.yaml\n")
+    with pytest.raises(ConfigError, match=r"'b\.yaml' is no recipe and no file"):
+        load_recipe(str(tmp_path / "a.yaml"), [])
+    (tmp_path / "b.yaml").write_text("base: a.yaml\n")
+    with pytest.raises(ConfigError, match="is its own base, by way of"):
+        load_recipe(str(tmp_path / "a.yaml"), [])
+
+
+def test_the_rate_is_constant_or_falls_after_the_warm_up() -> None:
+    plan = OptimiserConfig(warmup_steps=4, final_share=0.1)
+    assert [plan.share(step, 1000) for step in (0, 1)] == [pytest.approx(0.25), pytest.approx(0.5, rel=1e-3)]
+    assert plan.share(500, 1000) == pytest.approx(0.55)
+    assert plan.share(1000, 1000) == pytest.approx(0.1)
+    constant = OptimiserConfig(warmup_steps=4, schedule="constant")
+    assert [constant.share(step, 1000) for step in (0, 1, 3, 500, 999)] == [0.25, 0.5, 1, 1, 1]
+
+
+def test_a_run_needs_a_model_to_begin_with() -> None:
+    assert Recipe(init="stream_16k", steps=1).model is None
+    with pytest.raises(ValidationError, match="neither model nor init"):
+        Recipe(steps=1)
+    with pytest.raises(ConfigError, match="linear_start would overwrite the weights of init"):
+        load_recipe("stream_16k", ["init=stream_16k"])

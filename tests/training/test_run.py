@@ -17,8 +17,8 @@ from codec.errors import ConfigError
 from tests.support import REPOSITORY_ROOT, SAMPLE_RATE_HZ, voiced
 from tests.training.tiny import TINY, assert_equal_runs, tiny_recipe, write_audio
 from training.recipe import Recipe
-from training.run import CHECKPOINT, train
-from training.run_state import read_run
+from training.run import train
+from training.run_state import CHECKPOINT, read_run
 from training.trainer import TrainingError
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -78,14 +78,17 @@ def test_a_run_can_be_watched_and_heard(
     scalars = set(events.Tags()["scalars"])
     assert {"generator", "mel", "commitment", "adversarial", "revived"} <= scalars
     assert {"audio_seconds_per_second", "codebook_perplexity/00"} <= scalars
+    assert {"weighted/mel", "weighted/adversarial"} <= scalars
     assert [event.step for event in events.Scalars("mel")] == [2, 4, 6, 8, 10, 12]
     assert {"original", "n_q_2", "n_q_4"} <= set(events.Tags()["audio"])
     assert {"original", "n_q_2", "n_q_4"} <= set(events.Tags()["images"])
     told = capsys.readouterr().err
     assert "12/12" in told
     assert "audio_seconds_per_second" in told
+    assert "weighted" not in told
     written = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
     assert written["steps"] == 12
+    assert (tmp_path / "run" / "report.md").exists()
 
 
 def test_a_finished_run_goes_on_with_more_steps(folder: Path, tmp_path: Path) -> None:
@@ -139,3 +142,38 @@ def test_short_recordings_are_enough(tmp_path: Path) -> None:
     (tmp_path / "audio").mkdir()
     soundfile.write(tmp_path / "audio" / "a.wav", voiced(0.15), SAMPLE_RATE_HZ)
     assert read_run(train(tiny_recipe(tmp_path, steps=7), tmp_path / "run"))["step"] == 7
+
+
+def test_the_best_checkpoint_is_kept_and_remembered(folder: Path, tmp_path: Path) -> None:
+    """Stopped and resumed, a run has the same best one as when it was not."""
+    data = {"train": str(folder / "audio"), "valid": str(folder / "audio"), "crop_seconds": 0.16}
+    changes: dict[str, object] = {"data": data | {"batch_items": 2}, "validate_every": 2, "validate_items": 3}
+    recipe = tiny_recipe(folder, steps=8, keep_last=2, checkpoint_every=2, **changes)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(recipe, whole)
+    best = read_run(whole / "best.pt")
+    last = read_run(whole / CHECKPOINT)
+    assert best["step"] in (4, 6, 8)
+    assert 0 < last["best_distance"] == best["best_distance"] < 10
+    assert sorted(p.name for p in whole.glob("step_*")) == ["step_00000006.pt", "step_00000008.pt"]
+    train(go_on(recipe, steps=6), parts)
+    train(recipe, parts)
+    # The rate depends on the number of steps, so the runs are not the same; what they keep is.
+    assert read_run(parts / CHECKPOINT)["best_distance"] == read_run(parts / "best.pt")["best_distance"]
+    assert "Best checkpoint: `best.pt`" in (whole / "report.md").read_text()
+
+
+def test_a_run_begins_with_the_weights_of_another(folder: Path, tmp_path: Path) -> None:
+    first = read_run(train(tiny_recipe(folder, steps=6), tmp_path / "first"))
+    fine: dict[str, object] = {"linear_start": False, "init": str(tmp_path / "first"), "steps": 1}
+    rates = {"learning_rate": 1e-9, "weight_decay": 0, "warmup_steps": 1}
+    fine |= {"optimiser": rates, "discriminator": None, "model": None}
+    tuned = read_run(train(go_on(tiny_recipe(folder), **fine), tmp_path / "tuned"))
+    assert tuned["step"] == 1
+    for name, tensor in first["average"].items():
+        torch.testing.assert_close(tuned["codec"][name], tensor, rtol=0, atol=1e-6)
+    other = go_on(tiny_recipe(folder), **fine | {"model": "encodec_16k", "steps": 2})
+    with pytest.raises(
+        ConfigError, match="is another model than encodec_16k; leave model out, or change init"
+    ):
+        train(other, tmp_path / "other")

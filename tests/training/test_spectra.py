@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.losses import MEL_SCALES
+from training.losses.magnitude_spectra import MEL_SCALES
 from training.spectra import LogMel, Magnitudes
 
 RATE = 16000

@@ -6,9 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from codec.model import Codec
-from tests.training.tiny import TINY, tiny_recipe, write_audio
-from training.data import AudioFolder
+from codec.quantizer import ResidualQuantizer
+from tests.training.tiny import (
+    TINY_DISCRIMINATOR,
+    TINY_LOSSES,
+    make_trainer,
+    shrunk,
+    tiny_recipe,
+    write_audio,
+    write_labels,
+)
 from training.trainer import Trainer, TrainingError
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -21,10 +28,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, **changes: object) -> Trainer:
-    recipe = tiny_recipe(folder, **changes)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return Trainer(recipe, Codec(TINY), AudioFolder(folder / "audio", TINY.sample_rate))
+    return make_trainer(tiny_recipe(folder, **changes))
+
+
+def books(trainer: Trainer) -> Tensor:
+    assert isinstance(trainer.codec.quantizer, ResidualQuantizer)
+    return trainer.codec.quantizer.codebooks
 
 
 def copies(trainer: Trainer, side: str) -> dict[str, Tensor]:
@@ -57,13 +66,13 @@ def test_phases_begin_at_their_steps(folder: Path) -> None:
 
 def test_codebooks_start_once_and_then_move(folder: Path) -> None:
     trainer = make(folder)
-    books = []
+    found = []
     for _ in range(6):
-        books.append(trainer.codec.quantizer.codebooks.clone())
+        found.append(books(trainer).clone())
         trainer.advance()
-    assert not books[3].any()
-    assert books[4].any()
-    assert not torch.equal(books[4], books[5])
+    assert not found[3].any()
+    assert found[4].any()
+    assert not torch.equal(found[4], found[5])
 
 
 def test_a_start_that_was_moved_back_still_happens(folder: Path) -> None:
@@ -71,8 +80,9 @@ def test_a_start_that_was_moved_back_still_happens(folder: Path) -> None:
     trainer = make(folder)
     trainer.step = 9
     log = trainer.advance()
+    assert trainer.codebooks
     assert trainer.codebooks.started
-    assert torch.isfinite(trainer.codec.quantizer.codebooks).all()
+    assert torch.isfinite(books(trainer)).all()
     assert log.terms["commitment"] > 0
 
 
@@ -144,7 +154,7 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_a_weight(folder: Path
     for _ in range(phase):
         trainer.advance()
     with torch.no_grad():
-        trainer.codec.decoder.leave.bias[0] = float("nan")
+        trainer.codec.get_parameter("decoder.leave.bias")[0] = float("nan")
     before = {**copies(trainer, "encoder"), **copies(trainer, "quantizer")}
     with pytest.raises(TrainingError, match=f"loss is nan at step {phase}; .* lower optimiser.learning_rate"):
         trainer.advance()
@@ -156,7 +166,9 @@ def test_a_gradient_that_is_not_finite_stops_it_too(folder: Path) -> None:
     """A finite loss can have an infinite gradient; the weights would be lost, and the next checkpoint."""
     trainer = make(folder)
     trainer.advance()
-    trainer.codec.encoder.enter.weight.register_hook(lambda gradient: gradient * float("inf"))
+    trainer.codec.get_parameter("encoder.enter.weight").register_hook(
+        lambda gradient: gradient * float("inf")
+    )
     before = copies(trainer, "")
     with pytest.raises(TrainingError, match=r"norm of the generator's gradient is (nan|inf) at step 1"):
         trainer.advance()
@@ -168,3 +180,99 @@ def test_bfloat16_trains_as_well(folder: Path) -> None:
     terms = [trainer.advance().terms for _ in range(7)][-1]
     assert torch.isfinite(torch.tensor(list(terms.values()))).all()
     assert all(p.dtype == torch.float32 for p in trainer.codec.parameters())
+
+
+def test_terms_are_told_before_and_after_weighting(folder: Path) -> None:
+    trainer = make(folder)
+    log = [trainer.advance() for _ in range(7)][-1]
+    assert set(log.weighted) == set(log.terms) - {"generator", "discriminator"}
+    for name, value in log.weighted.items():
+        assert value == pytest.approx(log.terms[name] * getattr(trainer.recipe.losses, name), rel=1e-5)
+    assert log.terms["generator"] == pytest.approx(sum(log.weighted.values()), rel=1e-5)
+    assert trainer.generator_loss == pytest.approx(
+        log.terms["generator"] - log.weighted["commitment"], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(("generator_loss", "steps"), [(0.0, True), (1e9, False)])
+def test_gated_discriminators_rest_while_they_are_ahead(
+    folder: Path, generator_loss: float, steps: bool
+) -> None:
+    trainer = make(folder, discriminator=TINY_DISCRIMINATOR | {"gated": True, "start_step": 0})
+    assert trainer.judge is not None
+    trainer.advance()
+    trainer.generator_loss = generator_loss
+    before = [p.detach().clone() for p in trainer.judge.parameters()]
+    log = trainer.advance()
+    moved = any(not torch.equal(p, q) for p, q in zip(before, trainer.judge.parameters(), strict=True))
+    assert moved == steps
+    assert log.terms["discriminator_steps"] == float(steps)
+    assert log.terms["discriminator"] > 0
+    assert trainer.generator_loss != generator_loss
+
+
+def test_a_balanced_step_keeps_the_terms_and_moves_otherwise(folder: Path) -> None:
+    plain, balanced = make(folder), make(folder, losses=TINY_LOSSES | {"balancer": True})
+    first = [trainer.advance().terms for trainer in (plain, balanced)]
+    assert first[0] == first[1]
+    assert plain.balancer.state_dict() == {}
+    assert set(balanced.balancer.state_dict()) == {"time", "mel", "spectrum", "level"}
+    assert changed(balanced, copies(plain, "decoder"))
+    log = [balanced.advance() for _ in range(6)][-1]
+    assert set(balanced.balancer.state_dict()) == set(log.weighted) - {"commitment"}
+
+
+def test_the_losses_of_the_paper_train_too(folder: Path) -> None:
+    trainer = make(folder, losses={}, discriminator=TINY_DISCRIMINATOR | {"gated": True})
+    log = [trainer.advance() for _ in range(7)][-1]
+    assert set(log.weighted) == {*("time", "power_mel", "log_power", "commitment", "adversarial", "features")}
+
+
+def test_the_entries_of_a_factorised_quantizer_learn_by_their_own_loss(folder: Path) -> None:
+    with_loss = make_trainer(shrunk("dac_16k", folder, discriminator=None))
+    assert with_loss.codebooks is None
+    log = with_loss.advance()
+    assert log.weighted["codebook"] == pytest.approx(log.terms["codebook"])
+    losses = with_loss.recipe.losses.model_dump() | {"codebook": 0}
+    without = make_trainer(shrunk("dac_16k", folder, discriminator=None, losses=losses))
+    entries = without.codec.get_parameter("quantizer.stages.0.entries")
+    before = entries.detach().clone()
+    assert "codebook" not in without.advance().terms
+    # Only weight decay has moved them.
+    decay = without.recipe.optimiser.learning_rate * without.recipe.optimiser.weight_decay
+    torch.testing.assert_close(entries, before * (1 - decay))
+    assert not torch.equal(with_loss.codec.get_parameter("quantizer.stages.0.entries"), entries)
+
+
+@pytest.mark.parametrize("name", ["funcodec_16k", "semantic_residual"])
+def test_a_frozen_seanet_encoder_stays_and_the_rest_goes_on(name: str, folder: Path) -> None:
+    write_labels(folder / "labels", folder / "audio")
+    trainer = make_trainer(shrunk(name, folder, freeze_encoder_at=1, discriminator=None))
+    trainer.advance()
+    average = {name: t.clone() for name, t in trainer.average.items() if name.startswith("encoder")}
+    others = [copies(trainer, side) for side in ("decoder", "quantizer")]
+    trainer.advance()
+    assert not changed(trainer, average)
+    assert all(changed(trainer, state) for state in others)
+
+
+def test_without_a_limit_the_gradient_is_not_clipped(folder: Path) -> None:
+    changes = {"learning_rate": 2e-3, "warmup_steps": 4}
+    weights = []
+    for limit in (1e-6, 1e9, None):
+        trainer = make(folder, optimiser={**changes, "clip_norm": limit})
+        trainer.advance()
+        moments = trainer.optimiser.state_dict()["state"][0]["exp_avg"]
+        weights.append(moments)
+    assert torch.equal(weights[1], weights[2])
+    assert float(weights[0].norm()) < 1e-6
+
+
+def test_batches_may_be_prepared_ahead(folder: Path) -> None:
+    """With workers, a run hears the same."""
+    plain = make(folder)
+    data = plain.recipe.data.model_dump() | {"workers": 2}
+    ahead = make(folder, data=data)
+    for _ in range(4):
+        assert plain.advance().terms == ahead.advance().terms
+    ahead.close()

@@ -155,8 +155,11 @@ class EncodeRequest(_message.Message):
     RATE_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     PCM_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     file: _builtins.bytes
     """WAV, FLAC or OGG"""
+    labels: _builtins.bytes
+    """u16 little-endian; models with ModelInfo.labels need one per label_hop_samples"""
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
@@ -170,10 +173,11 @@ class EncodeRequest(_message.Message):
         rate: Global___Rate | None = ...,
         file: _builtins.bytes = ...,
         pcm: Global___RawPcm | None = ...,
+        labels: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "model", b"model", "pcm", b"pcm", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "model", b"model", "pcm", b"pcm", "rate", b"rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "labels", b"labels", "model", b"model", "pcm", b"pcm", "rate", b"rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_audio: _TypeAlias = _typing.Literal["file", "pcm"]  # noqa: Y015
     _WhichOneofArgType_audio: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
@@ -219,25 +223,67 @@ class Tokens(_message.Message):
     N_Q_FIELD_NUMBER: _builtins.int
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     CODES_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
     n_q: _builtins.int
     first_frame: _builtins.int
     """index of the first frame in the stream or file"""
     codes: _builtins.bytes
     """u16 little-endian [frame][codebook]"""
+    labels: _builtins.bytes
+    """u16 little-endian, of the whole item"""
+    @_builtins.property
+    def scale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """What belongs to the codes of models that need whole items; decoding needs all of it back.
+        level factors, one per segment; one for an item coded whole
+        """
+
+    @_builtins.property
+    def segmentation(self) -> Global___Segmentation:
+        """absent: coded whole"""
+
     def __init__(
         self,
         *,
         n_q: _builtins.int = ...,
         first_frame: _builtins.int = ...,
         codes: _builtins.bytes = ...,
+        scale: _abc.Iterable[_builtins.float] | None = ...,
+        labels: _builtins.bytes = ...,
+        segmentation: Global___Segmentation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "first_frame", b"first_frame", "n_q", b"n_q"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "first_frame", b"first_frame", "labels", b"labels", "n_q", b"n_q", "scale", b"scale", "segmentation", b"segmentation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Tokens: _TypeAlias = Tokens  # noqa: Y015
+
+@_typing.final
+class Segmentation(_message.Message):
+    """Segment k holds samples k * stride up to length later, or the end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LENGTH_SAMPLES_FIELD_NUMBER: _builtins.int
+    STRIDE_SAMPLES_FIELD_NUMBER: _builtins.int
+    length_samples: _builtins.int
+    stride_samples: _builtins.int
+    def __init__(
+        self,
+        *,
+        length_samples: _builtins.int = ...,
+        stride_samples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["length_samples", b"length_samples", "stride_samples", b"stride_samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
 
 @_typing.final
 class DecodeRequest(_message.Message):
@@ -251,7 +297,7 @@ class DecodeRequest(_message.Message):
     token_space: _builtins.str
     """required unless model.version is exact; refused if it is not the model's"""
     n_samples: _builtins.int
-    """exact length wanted; 0 = everything that the frames give"""
+    """exact length wanted; 0 = everything that the frames give (streamable models)"""
     format: Global___PcmFormat.ValueType
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
@@ -751,6 +797,13 @@ class ModelInfo(_message.Message):
     CODEBOOK_SIZE_FIELD_NUMBER: _builtins.int
     CAUSAL_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    STREAMABLE_FIELD_NUMBER: _builtins.int
+    LATENCY_MS_FIELD_NUMBER: _builtins.int
+    SCALED_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    LABEL_HOP_SAMPLES_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
+    WHOLE_SAMPLES_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
     channels: _builtins.int
     hop_samples: _builtins.int
@@ -758,9 +811,25 @@ class ModelInfo(_message.Message):
     max_n_q: _builtins.int
     codebook_size: _builtins.int
     causal: _builtins.bool
+    """the same as streamable"""
     description: _builtins.str
+    streamable: _builtins.bool
+    """StreamEncode and StreamDecode take it; others need the whole item"""
+    latency_ms: _builtins.float
+    """of encode and decode together; absent: needs the whole item"""
+    scaled: _builtins.bool
+    """Tokens.scale comes with the codes"""
+    labels: _builtins.int
+    """different semantic labels; 0 = it hears none"""
+    label_hop_samples: _builtins.int
+    """samples per label"""
+    whole_samples: _builtins.int
     @_builtins.property
     def identity(self) -> Global___Identity: ...
+    @_builtins.property
+    def segmentation(self) -> Global___Segmentation:
+        """of items longer than whole_samples; absent: never cut"""
+
     def __init__(
         self,
         *,
@@ -773,11 +842,20 @@ class ModelInfo(_message.Message):
         codebook_size: _builtins.int = ...,
         causal: _builtins.bool = ...,
         description: _builtins.str = ...,
+        streamable: _builtins.bool = ...,
+        latency_ms: _builtins.float | None = ...,
+        scaled: _builtins.bool = ...,
+        labels: _builtins.int = ...,
+        label_hop_samples: _builtins.int = ...,
+        segmentation: Global___Segmentation | None = ...,
+        whole_samples: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms", "identity", b"identity", "latency_ms", b"latency_ms", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "max_n_q", b"max_n_q", "sample_rate", b"sample_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms", "causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "label_hop_samples", b"label_hop_samples", "labels", b"labels", "latency_ms", b"latency_ms", "max_n_q", b"max_n_q", "sample_rate", b"sample_rate", "scaled", b"scaled", "segmentation", b"segmentation", "streamable", b"streamable", "whole_samples", b"whole_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__latency_ms: _TypeAlias = _typing.Literal["latency_ms"]  # noqa: Y015
+    _WhichOneofArgType__latency_ms: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_ms) -> _WhichOneofReturnType__latency_ms | None: ...
 
 Global___ModelInfo: _TypeAlias = ModelInfo  # noqa: Y015

@@ -240,3 +240,27 @@ def test_a_cut_recording_is_encoded_and_told(
     assert run("encode", source, tmp_path / "a.cdc", "--n-q", 1) == 0
     assert "ends too early" in capsys.readouterr().err
     assert read_cdc(tmp_path / "a.cdc").n_frames > 10
+
+
+def test_a_damaged_file_is_recovered_when_asked(
+    run: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(clip, voiced(15), RATE)
+    tokens = tmp_path / "a.cdc"
+    assert run("encode", clip, tokens) == 0
+    content = bytearray(tokens.read_bytes())
+    content[len(content) // 2] ^= 255
+    tokens.write_bytes(content)
+    assert run("decode", tokens, tmp_path / "a.wav") == 1
+    assert "--recover" in capsys.readouterr().err
+    assert run("decode", tokens, tmp_path / "a.wav", "--recover") == 0
+    assert "lost frames 300 to 599" in capsys.readouterr().err
+    assert soundfile.info(tmp_path / "a.wav").frames == 15 * RATE
+
+
+def test_a_model_without_tables_compresses_nothing(
+    run: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("encode", clip, tmp_path / "a.cdc", "--compress") == 1
+    assert "codecd tables" in capsys.readouterr().err
+    assert not (tmp_path / "a.cdc").exists()

@@ -1,4 +1,4 @@
-"""`codecd info`, `codecd thin` and `codecd models`: they look, they do not compute."""
+"""`codecd info` and `codecd thin`: they look, they do not compute."""
 
 import json
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from codec.cli import main
-from codec.container import CdcHeader, CdcWriter, read_cdc
-from codec.tokens import TokenFormat, TokenIdentity
-from tests.codec.models import publish_tiny
+from codec.container import CdcHeader, CdcReader, CdcWriter, read_cdc, write_cdc
+from codec.tokens import TokenFormat, TokenIdentity, Tokens
+from tests.codec.container.samples import IDENTITY, make_segmented, skewed_codes, small_coder
 
 Run = Callable[..., int]
 CODES = np.random.default_rng(0).integers(0, 1024, (8, 700)).astype(np.uint16)
@@ -84,6 +84,48 @@ def test_info_shows_what_is_left_of_a_damaged_file(tokens: Path, capsys: pytest.
     assert np.array_equal(found[600], CODES[:, 600:])
 
 
+def test_info_tells_what_stands_beside_the_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cdc"
+    path.write_bytes(write_cdc(make_segmented()))
+    assert run("info", path) == 0
+    told = capsys.readouterr().out
+    for fact in (
+        "segments     6 of 0.2 s, one every 0.18 s",
+        "scale        0.0156 to 0.5",
+        "labels       104 of 86 kinds, 700 bit/s",
+        "bitrate      1500 bit/s nominal",
+    ):
+        assert fact in told
+    assert "coding" not in told
+
+
+def test_info_tells_what_entropy_coding_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cdc"
+    codes = skewed_codes(4, 500)
+    made = Tokens(codes, IDENTITY, 16_000, 320, 160_000, 16)
+    path.write_bytes(write_cdc(made, small_coder()))
+    assert run("info", path) == 0
+    told = capsys.readouterr().out
+    # The name of the tables is in the header, not in the codes.
+    saved = (len(write_cdc(made)) - len(path.read_bytes()) + 8) / (4 * 500 * 4 / 8)
+    assert saved > 0.4
+    name = small_coder().tables_id.hex()
+    assert f"coding       entropy-coded with tables {name}, {saved:.1%} saved" in told
+    assert run("info", path, "--json", "--codes") == 1
+    assert "read the file with that version of the model" in capsys.readouterr().err
+    assert run("thin", path, tmp_path / "thin.cdc", "--n-q", 2) == 0
+    assert np.array_equal(read_cdc(tmp_path / "thin.cdc", coder=small_coder()).codes, codes[:2])
+
+
+def test_info_names_lost_segments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cdc"
+    data = write_cdc(make_segmented())
+    block = next(CdcReader(data).packed_blocks())
+    path.write_bytes(data.replace(block.pack(), b""))
+    assert run("info", path) == 1
+    assert "state        segments 0 to 0 lost" in capsys.readouterr().out
+
+
 def test_info_of_an_unfinished_file_says_so(tokens: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tokens.write_bytes(tokens.read_bytes()[:-40])
     assert run("info", tokens) == 1
@@ -121,24 +163,3 @@ def test_thin_refuses_more_than_there_is_and_leaves_nothing(
     assert run("thin", tokens, tmp_path / "thin.cdc", "--n-q", 9) == 1
     assert "n_q of 9 is outside 1..8" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["a.cdc"]
-
-
-def test_models_lists_versions_and_channels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = tmp_path / "models"
-    first = publish_tiny(root).version
-    second = publish_tiny(root, seed=1, channel="canary").version
-    assert run("models", "--repository", root, "--json") == 0
-    channels = {"stable": first, "canary": second}
-    assert as_json(capsys) == [{"name": "tiny", "versions": [first, second], "channels": channels}]
-    monkeypatch.setenv("CODECD_REPOSITORY", str(root))
-    assert run("models") == 0
-    told = capsys.readouterr().out
-    assert f"stable -> {first}" in told
-    assert f"canary -> {second}" in told
-
-
-def test_models_of_no_repository_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("models", "--repository", tmp_path / "nowhere") == 1
-    assert "there is no model repository at" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-from codec.container import FrameRange
+from codec.container import FrameRange, SegmentRange
 from codec.container.block import PackedBlock
 from codec.container.damage import MAX_PROBLEMS, DamageLog
 
@@ -40,3 +40,12 @@ def test_problems_are_counted_beyond_those_that_are_kept() -> None:
     log.finish(0)
     report = log.report()
     assert (len(report.problems), report.n_problems, report.intact) == (MAX_PROBLEMS, MAX_PROBLEMS + 5, False)
+
+
+def test_lost_segments_that_follow_each_other_are_one_range() -> None:
+    log = DamageLog()
+    for start, stop in ((0, 2), (2, 3), (5, 6)):
+        log.lose_segments(start, stop)
+    log.finish(0)
+    assert log.report().lost_segments == (SegmentRange(0, 3), SegmentRange(5, 6))
+    assert not log.report().intact

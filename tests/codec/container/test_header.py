@@ -2,7 +2,6 @@ import struct
 import zlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +9,11 @@ from hypothesis import strategies as st
 from codec.container import CdcHeader, UnknownFormatError
 from codec.container.header import header_bytes, parse_header
 from codec.errors import ContainerError, InvalidTokensError
-from codec.tokens import MAX_SCALES, TokenFormat, TokenIdentity
+from codec.tokens import LabelFormat, Segmentation, SideFormat, TokenFormat, TokenIdentity
 from tests.codec.container.samples import FORMAT, IDENTITY
 
-HEADER = CdcHeader(IDENTITY, FORMAT, codebooks=8, n_samples=160_000, scale=(0.5, 2.0))
+SIDE = SideFormat(True, LabelFormat(86, 160), Segmentation(160_000, 152_000))
+HEADER = CdcHeader(IDENTITY, FORMAT, 8, 160_000, SIDE, b"tables77")
 
 
 def sealed(body: bytes) -> bytes:
@@ -21,8 +21,8 @@ def sealed(body: bytes) -> bytes:
 
 
 def parse(data: bytes) -> CdcHeader:
-    assert header_bytes(memoryview(data)[:28]) <= len(data)
-    return parse_header(memoryview(data)[: header_bytes(memoryview(data)[:28])])
+    assert header_bytes(memoryview(data)[:19]) <= len(data)
+    return parse_header(memoryview(data)[: header_bytes(memoryview(data)[:19])])
 
 
 @st.composite
@@ -35,41 +35,36 @@ def headers(draw: st.DrawFn) -> CdcHeader:
         ),
         draw(st.integers(1, 255)),
         draw(st.none() | st.integers(0, 2**64 - 2)),
-        tuple(draw(st.lists(st.floats(2**-100, 2**100, width=32), max_size=9))),
+        SideFormat(
+            draw(st.booleans()),
+            draw(st.none() | st.builds(LabelFormat, st.integers(2, 65_536), st.sampled_from([1, 10, 160]))),
+            draw(
+                st.none() | st.builds(Segmentation, st.just(2**32 - 1), st.integers(1, 99).map((160).__mul__))
+            ),
+        ),
+        draw(st.none() | st.binary(min_size=8, max_size=8)),
     )
 
 
 def test_every_byte_lies_where_the_documentation_says() -> None:
-    expected = sealed(
-        b"\xcdCDC"
-        + bytes([1, 10, 8])
+    plain = (
+        bytes([2, 10, 8])
         + (16_000).to_bytes(4, "little")
         + (320).to_bytes(2, "little")
         + (1023).to_bytes(2, "little")
-        + (160_000).to_bytes(8, "little")
-        + (2).to_bytes(2, "little")
-        + bytes([10, 14, 16])
-        + b"stream_16k1-0123456789ab0123456789abcdef"
-        + struct.pack("<2f", 0.5, 2.0)
     )
-    # The table in the documentation counts 28 bytes up to the names.
-    assert HEADER.pack() == expected
-    assert expected.index(b"stream_16k") == 28
+    names = bytes([10, 14, 16]) + b"stream_16k1-0123456789ab0123456789abcdef"
+    optional = struct.pack("<2H2I", 85, 160, 160_000, 152_000) + b"tables77" + struct.pack("<Q", 160_000)
+    assert HEADER.pack() == sealed(b"\xcdCDC" + plain + b"\x1f" + names + optional)
+    assert HEADER.pack().index(b"stream_16k") == 19
+    bare = replace(HEADER, n_samples=None, side=SideFormat(), tables_id=None)
+    assert bare.pack() == sealed(b"\xcdCDC" + plain + b"\x00" + names)
+    assert parse(bare.pack()) == bare
 
 
 @given(headers())
 def test_parsing_is_the_inverse(header: CdcHeader) -> None:
     assert parse(header.pack()) == header
-
-
-def test_an_unknown_length_is_all_ones() -> None:
-    data = replace(HEADER, n_samples=None).pack()
-    assert data[15:23] == b"\xff" * 8
-    assert parse(data).n_samples is None
-
-
-def test_scales_are_kept_as_float32() -> None:
-    assert parse(replace(HEADER, scale=(0.1,)).pack()).scale == (float(np.float32(0.1)),)
 
 
 @pytest.mark.parametrize("start", [b"", b"\xcdCD", b"RIFF" + bytes(60), bytes(100)])
@@ -80,9 +75,9 @@ def test_other_files_are_told_apart(start: bytes) -> None:
 
 def test_a_newer_version_asks_for_an_update() -> None:
     data = bytearray(HEADER.pack())
-    data[4] = 2
-    with pytest.raises(UnknownFormatError, match="format version 2; update"):
-        header_bytes(memoryview(data)[:28])
+    data[4] = 3
+    with pytest.raises(UnknownFormatError, match="format version 3; update"):
+        header_bytes(memoryview(data)[:19])
 
 
 @pytest.mark.parametrize(
@@ -93,9 +88,15 @@ def test_a_newer_version_asks_for_an_update() -> None:
         (7, b"\0\0\0\0", "sample rate of 0"),
         (11, b"\0\0", "hop of 0"),
         (13, b"\0\0", "codebook size of 1"),
-        (28, b"\xff", "printable ASCII"),
-        (68, struct.pack("<f", float("nan")), "scale"),
-        (68, struct.pack("<f", -1), "scale"),
+        (15, b"\x3f", "flags of a newer"),
+        (19, b"\xff", "printable ASCII"),
+        (59, b"\0\0", "number of labels of 1"),
+        (61, b"\0\0", "label hop of 0"),
+        (61, b"\7\0", "start within a label"),
+        (63, b"\0\0\0\0", "segment length of 0"),
+        (67, b"\0\0\0\0", "segment stride of 0"),
+        (67, b"\xff\xff\xff\xff", "segment stride"),
+        (79, b"\xff" * 8, "cannot be stored"),
     ],
 )
 def test_values_without_sense_are_refused_even_under_a_right_checksum(
@@ -110,7 +111,7 @@ def test_values_without_sense_are_refused_even_under_a_right_checksum(
 def test_impossible_headers_cannot_be_made() -> None:
     with pytest.raises(InvalidTokensError, match="codebooks"):
         replace(HEADER, codebooks=256)
-    with pytest.raises(InvalidTokensError, match="scales"):
-        replace(HEADER, scale=(1.0,) * (MAX_SCALES + 1))
+    with pytest.raises(InvalidTokensError, match="8 bytes"):
+        replace(HEADER, tables_id=b"short")
     with pytest.raises(InvalidTokensError, match="cannot be stored"):
         replace(HEADER, n_samples=2**64 - 1)

@@ -5,7 +5,15 @@ import pytest
 
 from codec.container import CdcHeader, CdcReader, CdcWriter, read_cdc, thin_cdc, write_cdc
 from codec.errors import ContainerError, InvalidRequestError
-from tests.codec.container.samples import FORMAT, IDENTITY, make_file, make_tokens, random_codes
+from tests.codec.container.samples import (
+    FORMAT,
+    IDENTITY,
+    make_file,
+    make_segmented,
+    make_tokens,
+    random_codes,
+    small_coder,
+)
 
 
 def thinned(data: bytes, n_q: int) -> bytes:
@@ -18,6 +26,22 @@ def thinned(data: bytes, n_q: int) -> bytes:
 def test_thinning_the_file_is_thinning_the_tokens(n_q: int) -> None:
     tokens = make_tokens(8)
     assert thinned(write_cdc(tokens), n_q) == write_cdc(tokens.thin(n_q))
+
+
+@pytest.mark.parametrize("n_q", range(1, 5))
+def test_segments_keep_what_belongs_to_them(n_q: int) -> None:
+    tokens = make_segmented()
+    assert thinned(write_cdc(tokens), n_q) == write_cdc(tokens.thin(n_q))
+
+
+@pytest.mark.parametrize("n_q", range(1, 5))
+def test_entropy_coded_files_are_thinned_without_their_tables(n_q: int) -> None:
+    tokens = make_segmented()
+    data = thinned(write_cdc(tokens, small_coder()), n_q)
+    assert any(block.coding == 1 for block in CdcReader(data).packed_blocks())
+    back = read_cdc(data, coder=small_coder())
+    np.testing.assert_array_equal(back.codes, tokens.codes[:n_q])
+    assert back.side.scale == tokens.side.scale
 
 
 def test_blocks_with_fewer_codebooks_stay() -> None:

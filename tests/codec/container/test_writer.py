@@ -5,35 +5,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codec.container import CdcHeader, CdcReader, CdcWriter, read_cdc, write_cdc
+from codec.container import CdcHeader, CdcReader, CdcWriter, read_cdc
 from codec.container import writer as writer_module
 from codec.container.writer import longest_block
 from codec.errors import ContainerError, InvalidRequestError, InvalidTokensError, LimitExceededError
-from codec.tokens import TokenFormat, Tokens
-from tests.codec.container.samples import FORMAT, IDENTITY, make_file, make_tokens, random_codes
+from codec.tokens import Labels, SideFormat, TokenFormat
+from tests.codec.container.samples import (
+    FORMAT,
+    FULL_SIDE,
+    IDENTITY,
+    LABELS,
+    SMALL,
+    make_file,
+    make_segmented,
+    make_segmented_file,
+    random_codes,
+    skewed_codes,
+    small_coder,
+)
 
 
 def header(codebooks: int = 8, n_samples: int | None = None) -> CdcHeader:
     return CdcHeader(IDENTITY, FORMAT, codebooks, n_samples)
-
-
-@given(st.integers(1, 32), st.integers(0, 700), st.sampled_from([2, 3, 100, 1024, 1025, 65_536]))
-@settings(deadline=None, max_examples=60)
-def test_what_is_written_is_read(n_q: int, n_frames: int, codebook_size: int) -> None:
-    codes = random_codes(n_q, n_frames, codebook_size=codebook_size)
-    tokens = Tokens(codes, IDENTITY, 16_000, 320, n_frames * 320 // 2, codebook_size, (0.25, 3.0))
-    back = read_cdc(write_cdc(tokens))
-    np.testing.assert_array_equal(back.codes, codes)
-    assert (back.identity, back.format, back.n_samples, back.scale) == (
-        *(IDENTITY, tokens.format, tokens.n_samples, tokens.scale),
-    )
-
-
-def test_ten_seconds_take_at_most_three_percent_more_than_the_codes() -> None:
-    for n_q, bound in ((8, 0.03), (16, 0.015), (32, 0.01), (1, 0.23)):
-        tokens = make_tokens(n_q)
-        code_bits = n_q * 10 * tokens.n_frames
-        assert 8 * len(write_cdc(tokens)) <= code_bits * (1 + bound)
 
 
 @given(st.lists(st.integers(0, 90), max_size=12), st.integers(1, 60))
@@ -140,3 +133,116 @@ def test_a_full_file_is_refused_and_stays_readable(monkeypatch: pytest.MonkeyPat
     with pytest.raises(LimitExceededError, match="start another"):
         writer.append(random_codes(8, 8))
     assert len(list(CdcReader(sink.getvalue(), tolerant=True))) == 3
+
+
+def segmented_writer(sink: io.BytesIO, side: SideFormat = FULL_SIDE) -> CdcWriter:
+    return CdcWriter(sink, CdcHeader(IDENTITY, FORMAT, 8, side=side))
+
+
+def zero_labels(count: int) -> Labels:
+    return np.zeros(count, np.uint16)
+
+
+def test_blocks_end_where_segments_do() -> None:
+    tokens = make_segmented()
+    blocks = list(CdcReader(make_segmented_file(tokens, 4)))
+    assert [(block.first_frame, block.codes.shape[1]) for block in blocks[:4]] == [
+        *((0, 4), (4, 4), (8, 3), (11, 4)),
+    ]
+    assert [block.segment and block.segment.number for block in blocks[:4]] == [0, 0, 0, 1]
+
+
+def test_a_segment_is_seen_when_it_begins() -> None:
+    sink = io.BytesIO()
+    writer = segmented_writer(sink)
+    for number, scale in enumerate((0.5, 0.25)):
+        writer.begin_segment(scale, zero_labels(20))
+        writer.append(random_codes(8, 10))
+        writer.flush()
+        block = list(CdcReader(sink.getvalue(), tolerant=True))[-1]
+        assert block.segment is not None
+        assert (block.segment.number, block.segment.scale, block.segment.lost) == (number, scale, False)
+
+
+def test_blocks_are_long_where_a_lost_one_spoils_the_segment_anyway() -> None:
+    for side, frames in ((SideFormat(), [300, 200]), (SideFormat(True), [500])):
+        sink = io.BytesIO()
+        writer = segmented_writer(sink, side)
+        if side.recorded:
+            writer.begin_segment(1.0)
+        writer.append(random_codes(8, 500))
+        writer.finish()
+        assert [block.codes.shape[1] for block in CdcReader(sink.getvalue())] == frames
+
+
+@pytest.mark.parametrize(
+    ("side", "scale", "count", "message"),
+    [
+        (SideFormat(), None, None, "no such segment"),
+        (SideFormat(), 1.0, None, "no such segment"),
+        (SideFormat(True), None, None, "only then"),
+        (SideFormat(True), 1.0, 3, "only then"),
+        (SideFormat(labels=LABELS), 1.0, 3, "only then"),
+        (SideFormat(labels=LABELS), None, None, "only then"),
+        (SideFormat(True), -1.0, None, "positive float32"),
+    ],
+)
+def test_side_information_that_the_header_denies_is_refused(
+    side: SideFormat, scale: float | None, count: int | None, message: str
+) -> None:
+    writer = segmented_writer(io.BytesIO(), side)
+    with pytest.raises(InvalidTokensError, match=message):
+        writer.begin_segment(scale, None if count is None else zero_labels(count))
+
+
+def test_labels_are_checked() -> None:
+    writer = segmented_writer(io.BytesIO(), SideFormat(labels=LABELS))
+    with pytest.raises(InvalidTokensError, match="a label 86"):
+        writer.begin_segment(labels=np.array([86], np.uint16))
+
+
+def test_a_whole_item_has_one_segment_and_no_frames_before_it() -> None:
+    writer = segmented_writer(io.BytesIO(), SideFormat(True))
+    with pytest.raises(InvalidTokensError, match="begin_segment first"):
+        writer.append(random_codes(8, 1))
+    writer.begin_segment(1.0)
+    with pytest.raises(InvalidTokensError, match="no such segment"):
+        writer.begin_segment(1.0)
+
+
+@pytest.mark.parametrize(
+    ("segments", "n_samples", "message"),
+    [
+        ([(13, 20)], 3600, "1 segments where 2"),
+        ([(10, 20), (3, 5)], None, "need the number of samples"),
+        ([(10, 20), (3, 5)], 3000, "not those of their samples|cannot be those"),
+        ([(10, 20), (3, 4)], 3600, "segment 1 has 4 labels"),
+    ],
+)
+def test_segments_that_do_not_fit_the_samples_leave_the_file_unfinished(
+    segments: list[tuple[int, int]], n_samples: int | None, message: str
+) -> None:
+    sink = io.BytesIO()
+    writer = segmented_writer(sink)
+    for n_frames, count in segments:
+        writer.begin_segment(1.0, zero_labels(count))
+        writer.append(random_codes(8, n_frames))
+    with pytest.raises(InvalidTokensError, match=message):
+        writer.finish(n_samples)
+    with pytest.raises(ContainerError, match="without its end"):
+        list(CdcReader(sink.getvalue()))
+
+
+def test_the_coder_is_told_in_the_header_and_used_where_it_helps() -> None:
+    sink = io.BytesIO()
+    coder = small_coder()
+    writer = CdcWriter(sink, CdcHeader(IDENTITY, SMALL, 4), 50, coder)
+    pieces = [skewed_codes(4, 50), random_codes(4, 50, codebook_size=16), skewed_codes(2, 7)]
+    for piece in pieces:
+        writer.append(piece)
+    writer.finish()
+    reader = CdcReader(sink.getvalue(), coder=coder)
+    assert reader.header.tables_id == coder.tables_id
+    for block, piece in zip(reader, pieces, strict=True):
+        np.testing.assert_array_equal(block.codes, piece)
+    assert [block.coding for block in CdcReader(sink.getvalue()).packed_blocks()][:2] == [1, 0]

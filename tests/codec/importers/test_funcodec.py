@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from codec.encoded import Encoded
 from codec.errors import ForeignModelError
 from codec.importers.funcodec import funcodec_state, import_funcodec
 from codec.importers.funcodec_config import FuncodecConfig
 from codec.importers.state_dict import read_state_dict
-from codec.model import Encoded
 from codec.seanet_model import SeanetCodec
 from tests.codec.foreign import (
     FREQUENCY,

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from codec.errors import ForeignModelError
 from codec.importers.state_dict import read_state_dict, reference_modules, renamed
-from codec.seanet_config import SeanetConfig
+from codec.seanet_network_config import SeanetConfig
 
 
 class Hostile:
@@ -50,6 +51,23 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(ForeignModelError):
             read_state_dict(path)
+
+
+def test_a_damaged_file_is_read_or_refused(tmp_path: Path) -> None:
+    """Anything but our own error would end the test."""
+    path, source, refused = tmp_path / "model.pth", random.Random(0), 0
+    torch.save({"a": torch.zeros(4), "b": torch.ones(2, 3)}, path)
+    whole = path.read_bytes()
+    for _ in range(1000):
+        damaged = bytearray(whole)
+        for _ in range(source.choice([1, 2, 8])):
+            damaged[source.randrange(len(whole))] = source.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_state_dict(path)
+        except ForeignModelError:
+            refused += 1
+    assert 100 < refused < 1000
 
 
 @pytest.mark.parametrize("content", [[1], {}, {"a": 1}, {1: torch.zeros(1)}, torch.zeros(3)])

@@ -50,11 +50,11 @@ def test_the_last_window_is_completed(at_start: bool) -> None:
 
 
 def test_silence_reaches_every_axis_and_ends_are_none_when_equal() -> None:
-    ends = ends_of((2, 4), 4)
+    ends = ends_of((2, 4), 4, torch.device("cpu"))
     assert ends is not None
     assert inside(ends, 4).tolist() == [[True, True, False, False], [True] * 4]
     kept = silence(torch.ones(2, 3, 2, 4), ends)
     assert kept.sum((1, 2, 3)).tolist() == [12, 24]
-    assert ends_of((4, 4), 4) is None
+    assert ends_of((4, 4), 4, torch.device("cpu")) is None
     x = torch.ones(1, 2)
     assert silence(x, None) is x

@@ -58,3 +58,17 @@ def test_rows_are_multiplied_and_one_more_can_be_kept() -> None:
     more, _ = build(shape, False, "none", extra_rows=1)(batch(shape), None)
     assert (plain.shape[-2], more.shape[-2]) == (16, 17)
     assert torch.equal(more[..., :16, :], plain)
+
+
+@pytest.mark.parametrize(("stride", "lost"), [(4, 0), (5, 1)])
+def test_odd_strides_may_lose_their_last_step(stride: int, lost: int) -> None:
+    """As where both sides are cut by half of the stride, rounded up."""
+    shape = Shape(2, 3, Window(2 * stride, stride))
+    trimming = TransposedConvolution(shape, Style(False, "none", False, False, trims_odd_strides=True))
+    whole = TransposedConvolution(shape, Style(False, "none", False, False))
+    whole.load_state_dict(trimming.state_dict())
+    x = torch.randn(2, 2, 6)
+    trimmed, ends = trimming(x, torch.tensor([6, 4]))
+    full, _ = whole(x, torch.tensor([6, 4]))
+    assert torch.equal(trimmed, full[..., : 6 * stride - lost])
+    assert ends.tolist() == [6 * stride - lost, 4 * stride - lost]

@@ -46,3 +46,9 @@ def test_fields_of_a_newer_service_are_left_out() -> None:
     fields = {name: getattr(info, name) for name in ModelInfo.__dataclass_fields__}
     answer = httpx.Response(200, json={"models": [fields | {"colour": "blue"}]})
     assert models_of(answer) == [info]
+
+
+def test_fields_that_an_older_service_lacks_have_their_defaults() -> None:
+    info = ModelInfo("m", "1-a", "s", 16_000, 1, 320, 352, 32, 1024, True, 4)
+    fields = {name: getattr(info, name) for name in list(ModelInfo.__dataclass_fields__)[:11]}
+    assert models_of(httpx.Response(200, json={"models": [fields]})) == [info]

@@ -1,13 +1,21 @@
 """Messages of codec.v1 and what they mean inside."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from codec.tokens import NO_SIDE, Segmentation, SideInformation
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend import messages
 from service.frontend.rate import Rate
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
+_ITEMS = ModelInfo(
+    "m", "1-a", "s", 1000, 1, 10, 0, 4, 16, streamable=False, slots=0, scaled=True, labels=50,
+    label_hop_samples=5, segment_length_samples=40, segment_stride_samples=35, whole_samples=100,
+)  # fmt: skip
 _INFO = ModelInfo("m", "1-a", "s", 16_000, 1, 320, 352, 32, 1024, True, 4, "words")
 
 
@@ -34,3 +42,37 @@ def test_a_model_is_described_in_full() -> None:
     assert (told.causal, told.description) == (True, "words")
     opened = messages.opened(_INFO, 5)
     assert (opened.n_q, opened.identity) == (5, told.identity)
+
+
+def test_a_model_that_needs_the_whole_item_is_described_in_full() -> None:
+    told = messages.model_info(_ITEMS)
+    assert (told.streamable, told.causal, told.HasField("latency_ms")) == (False, False, False)
+    assert (told.scaled, told.labels, told.label_hop_samples, told.whole_samples) == (True, 50, 5, 100)
+    assert (told.segmentation.length_samples, told.segmentation.stride_samples) == (40, 35)
+    streaming = messages.model_info(replace(_INFO, latency_ms=42.0))
+    assert (streaming.streamable, streaming.latency_ms, streaming.scaled) == (True, 42.0, False)
+    assert not streaming.HasField("segmentation")
+
+
+def test_labels_are_whole_or_refused() -> None:
+    assert messages.labels_of(b"") is None
+    labels = messages.labels_of(b"\x01\x00\x2c\x01")
+    assert labels is not None
+    assert labels.tolist() == [1, 300]
+    with pytest.raises(ServiceError) as caught:
+        messages.labels_of(b"\x01")
+    assert caught.value.condition is Condition.INVALID_ARGUMENT
+
+
+def test_side_information_goes_out_and_comes_back() -> None:
+    labels = np.array([1, 49], np.uint16)
+    side = SideInformation((0.5, 2.0), labels, _ITEMS.label_format, Segmentation(40, 35))
+    tokens = messages.tokens(2, memoryview(b"abcd"), side)
+    assert (tokens.n_q, tokens.codes) == (2, b"abcd")
+    back = messages.side_of(tokens, _ITEMS)
+    assert (back.scale, back.format) == (side.scale, side.format)
+    assert back.labels is not None
+    assert np.array_equal(back.labels, labels)
+    assert messages.side_of(messages.tokens(2, b"abcd", NO_SIDE), _INFO) is NO_SIDE
+    with pytest.raises(ServiceError, match="hears none"):
+        messages.side_of(tokens, _INFO)

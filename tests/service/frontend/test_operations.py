@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from service.frontend.operations import check_codes
+from service.frontend.operations import check_codes, check_size
+from service.ipc import MAX_PAYLOAD_BYTES
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
@@ -34,3 +35,13 @@ def test_what_cannot_be_codes_is_refused(codes: bytes, n_q: int, says: str) -> N
     with pytest.raises(ServiceError, match=says) as caught:
         check_codes(codes, n_q, _INFO)
     assert caught.value.condition is Condition.INVALID_ARGUMENT
+
+
+def test_what_no_message_can_hold_is_refused_before_it_is_sent() -> None:
+    stereo = ModelInfo("m", "1-a", "s", 48_000, 2, 320, 0, 16, 1024, streamable=False, slots=0)
+    ten_minutes = 600 * 48_000
+    check_size(8 * ten_minutes + 1000, ten_minutes, stereo)
+    for payload_bytes, n_samples in ((MAX_PAYLOAD_BYTES, 1), (1000, MAX_PAYLOAD_BYTES // 8)):
+        with pytest.raises(ServiceError, match="in parts") as caught:
+            check_size(payload_bytes, n_samples, stereo)
+        assert caught.value.condition is Condition.LIMIT_EXCEEDED

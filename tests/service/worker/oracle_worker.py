@@ -32,7 +32,7 @@ def main() -> int:
     info = ModelInfo(
         config.model, config.version, "ts-oracle", GEOMETRY.sample_rate, GEOMETRY.channels,
         GEOMETRY.hop_samples, GEOMETRY.delay_samples, GEOMETRY.codebooks, GEOMETRY.codebook_size,
-        causal=True, slots=config.slots,
+        streamable=True, slots=config.slots,
     )  # fmt: skip
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))

@@ -30,7 +30,7 @@ def whole(codec: Codec, samples: NDArray[np.float32], n_q: int) -> NDArray[np.in
 
 
 def test_geometry_is_that_of_the_config(codec: Codec) -> None:
-    geometry = geometry_of(codec)
+    geometry = geometry_of(codec.config)
     assert (geometry.sample_rate, geometry.channels, geometry.hop_samples) == (16_000, 1, HOP)
     assert (geometry.delay_samples, geometry.codebooks, geometry.codebook_size) == (352, 32, 1024)
 

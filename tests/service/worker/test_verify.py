@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from codec.repository import Repository, VersionPath
 from service.ipc import Operation
 from service.worker import verify as gates
 from service.worker.cost import CostModel
+from service.worker.engine import Piece
 from service.worker.torch_engine import TorchEngine
+from service.worker.torch_items import TorchItemEngine
 from service.worker.verify import VersionRejectedError, verify
+from tests.service.items import publish_seanet
 from tests.service.tiny import publish_tiny, tiny_codec
 from tests.support import voiced
 
@@ -50,7 +54,21 @@ def test_a_sound_version_passes(tmp_path: Path) -> None:
     model = verify(version.model, version.version, version.path, rows=3)
     assert model.loaded.manifest.version == version.version
     assert set(model.costs) == set(Operation)
+    assert isinstance(model.engine, TorchEngine)
     assert model.engine.encode([2], np.zeros((1, 640, 1), np.float32), 4).shape == (1, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("preset", "engine"),
+    [
+        ("encodec_16k_stream", TorchEngine),
+        ("encodec_48k", TorchItemEngine),
+        ("semantic_residual", TorchItemEngine),
+    ],
+)
+def test_sound_versions_of_all_families_pass(preset: str, engine: type, tmp_path: Path) -> None:
+    version = publish_seanet(tmp_path / "models", tmp_path, preset)
+    assert isinstance(verify(version.model, version.version, version.path, rows=2).engine, engine)
 
 
 def flip_a_byte_of_the_weights(path: Path) -> None:
@@ -177,6 +195,29 @@ def test_a_decoder_that_depends_on_the_cut_is_found(tmp_path: Path, monkeypatch:
     step = TorchEngine.decode
     monkeypatch.setattr(TorchEngine, "decode", forgetful)
     assert stage_of(publish_tiny(tmp_path / "models", tmp_path)) == "stream"
+
+
+def test_a_batch_that_changes_its_items_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leaky(self: TorchItemEngine, pieces: Sequence[Piece], n_q: int) -> list[Piece]:
+        done = encode(self, pieces, n_q)
+        return [replace(piece, items=np.roll(piece.items, len(pieces) - 1)) for piece in done]
+
+    encode = TorchItemEngine.encode
+    monkeypatch.setattr(TorchItemEngine, "encode", leaky)
+    assert stage_of(publish_seanet(tmp_path / "models", tmp_path, "encodec_16k")) == "batch"
+
+
+@pytest.mark.parametrize(("seconds", "served"), [(4.9, True), (5.1, False)])
+def test_whole_items_may_take_ten_times_their_length(
+    seconds: float, served: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {operation: CostModel(seconds, 0.0, 0.0) for operation in Operation}
+    monkeypatch.setattr(gates, "calibrate_items", lambda engine, info: slow)
+    version = publish_seanet(tmp_path / "models", tmp_path, "encodec_16k")
+    if served:
+        check(version)
+    else:
+        assert stage_of(version) == "speed"
 
 
 def test_a_model_slower_than_speech_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

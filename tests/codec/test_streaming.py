@@ -1,0 +1,38 @@
+"""Every codec that streams has the steps, with the shapes that the protocol promises."""
+
+import pytest
+import torch
+
+from codec.checkpoint import stream_of
+from codec.streaming import StreamingCodec
+from codec.weights import AnyCodec
+from tests.codec.models import random_codec
+from tests.codec.seanets import SEANET_PRESETS, STREAM_PRESETS, small_codec
+
+pytestmark = pytest.mark.usefixtures("single_thread")
+
+
+def streams() -> list[tuple[str, AnyCodec]]:
+    return [("spectral", random_codec()), *((name, small_codec(name).float()) for name in STREAM_PRESETS)]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_steps_take_and_give_whole_frames_of_every_stream(slots: int) -> None:
+    for name, codec in streams():
+        stream: StreamingCodec | None = stream_of(codec)
+        assert stream is not None, name
+        hop = stream.config.hop_samples
+        encoder, decoder = stream.encoder_state(slots), stream.decoder_state(slots)
+        for frames in (1, 4):
+            audio = torch.zeros(slots, stream.config.channels, frames * hop)
+            codes, encoder = stream.encode_step(audio, encoder, 3)
+            assert codes.shape == (slots, 3, frames)
+            heard, decoder = stream.decode_step(codes, decoder)
+            assert heard.shape == audio.shape
+    small_codec.cache_clear()
+
+
+def test_the_others_do_not_stream() -> None:
+    for name in SEANET_PRESETS:
+        codec = small_codec(name)
+        assert (stream_of(codec) is not None) == codec.config.streamable == name.endswith("_stream"), name

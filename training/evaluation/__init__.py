@@ -1,0 +1,1 @@
+"""`codecd eval`: what a model does to real recordings, beside other codecs, in one report."""

@@ -1,0 +1,1 @@
+"""How far the reconstruction is from the input, to an ear and to discriminators."""

@@ -1,0 +1,1 @@
+"""How much a small recogniser hears in a codec's tokens: the probe of paper table 6, in miniature."""
