@@ -13,6 +13,8 @@ GRPC_PORT ?= 8001
 METRICS_PORT ?= 9100
 REPOSITORY ?= models
 PYTEST_ARGS ?=
+# Real servers and models run in the tests: two at a time fill two cores.
+TEST_PROCESSES ?= 2
 
 PROTO_DIR := proto/codec/v1
 PROTO_GENERATED := codec_pb2.py codec_pb2.pyi codec_pb2_grpc.py codec_pb2_grpc.pyi
@@ -28,7 +30,7 @@ help: ## Show this list
 	@printf '\n  \033[1mcodecd\033[0m: audio in, tokens out; tokens in, audio out\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' Makefile
 	@printf '\n  serve reads HOST ($(HOST)), HTTP_PORT ($(HTTP_PORT)), GRPC_PORT ($(GRPC_PORT)),'
-	@printf ' METRICS_PORT ($(METRICS_PORT)),\n  REPOSITORY ($(REPOSITORY)); test reads PYTEST_ARGS.\n\n'
+	@printf ' METRICS_PORT ($(METRICS_PORT)),\n  REPOSITORY ($(REPOSITORY)); test reads TEST_PROCESSES ($(TEST_PROCESSES)) and PYTEST_ARGS.\n\n'
 
 setup: $(STAMP) ## Make .venv with the pinned versions; instant when nothing changed
 
@@ -50,7 +52,7 @@ serve: setup ## Serve the shipped models over REST and gRPC
 		--metrics-port $(METRICS_PORT) --repository $(REPOSITORY)
 
 test: setup ## Run the test-suite
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: setup proto-check ## Lint, formatting, types, and that the generated proto modules are up to date
 	@status=0; $(BIN)/ruff check || status=1; $(BIN)/ruff format --check || status=1; \

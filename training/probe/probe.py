@@ -73,7 +73,7 @@ def probe(request: Request) -> ProbeReport:
 
 def _report(request: Request, loaded: LoadedCodec, n_q: int, data: Corpus, test: Corpus) -> ProbeReport:
     parts = _divide(data, test, request.learning.seed)
-    every = [f"every {request.every}th"] if request.every > 1 else []
+    every = [f"one in {request.every}"] if request.every > 1 else []
     return ProbeReport(
         model=loaded.identity.model,
         version=loaded.identity.version,

@@ -9,6 +9,7 @@ _DILATIONS = (1, 2, 4, 8)
 _DROPOUT = 0.2
 _TABLE_NUMBERS = 2**18
 _WIDEST_ENTRY = 32
+_TABLE_DEVIATION = 0.02
 
 
 class VectorInput(nn.Module):
@@ -41,6 +42,8 @@ class IndexInput(nn.Module):
         super().__init__()
         entry = min(_WIDEST_ENTRY, max(1, _TABLE_NUMBERS // (codebooks * codebook_size)))
         self.tables = nn.Embedding(codebooks * codebook_size, entry)
+        # Entries start nearly alike: those of rare codes would otherwise stay the noise that they begin as.
+        nn.init.normal_(self.tables.weight, std=_TABLE_DEVIATION)
         self.register_buffer("offsets", torch.arange(codebooks) * codebook_size, persistent=False)
         self.mix = nn.Linear(codebooks * entry, WIDTH)
 

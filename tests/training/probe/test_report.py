@@ -30,7 +30,7 @@ REPORT = ProbeReport(
     frame_rate_hz=50.0,
     data="train.csv",
     test="valid.csv",
-    selection="language=en, every 2th",
+    selection="language=en, one in 2",
     train_recordings=180,
     held_out_recordings=20,
     test_recordings=49,
@@ -46,7 +46,7 @@ REPORT = ProbeReport(
 def test_the_inputs_stand_side_by_side() -> None:
     text = to_markdown(REPORT)
     assert text.startswith("# Phones heard in tiny 1-abc, n_q 8\n\n4.00 kbit/s, 50 frames a second.\n")
-    assert "180 recordings of train.csv (language=en, every 2th), " in text
+    assert "180 recordings of train.csv (language=en, one in 2), " in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert rows[2:] == [
         "| log-mel | 160 | 205000 | 9 | 81 | 40.2 | 41.4 (39.1 to 43.6) | - |",

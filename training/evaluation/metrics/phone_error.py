@@ -71,6 +71,8 @@ class PhoneLoop:
 
     def phones(self, signal: Signal) -> list[str]:
         """What is heard in `signal` `[sample]` at 16 kHz, without silence and noises."""
+        # Its noise suppression would go on with what it learnt from the signal before.
+        self._decoder.reinit_feat()
         self._decoder.start_utt()
         self._decoder.process_raw(encode_audio(signal[None], SPEECH_RATE, "pcm_s16le"), full_utt=True)
         self._decoder.end_utt()
