@@ -20,6 +20,7 @@ from service.frontend.routes import RoutingTable
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
 from service.frontend.rpc_stream import StreamServer
 from service.frontend.servers import GrpcServer, HttpServer, metrics_server
+from service.frontend.tables import Tables
 from service.frontend.worker_metrics import WorkerCollector
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class Frontend:
             self._router, self._metrics, stream_limits, limits.max_stream_message_bytes
         )
         health = Health(lambda: self.ready, lambda: self._has_started)
-        app = make_app(RestApi(operations, self._runner, limits), health)
+        rest = RestApi(operations, self._runner, limits, Tables(config.repository))
+        app = make_app(rest, health)
         self._http = HttpServer.listen(app, config.host, config.http_port, config.grace_seconds)
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)

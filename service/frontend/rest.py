@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from codec.audio.writer import AudioFormat
-from codec.container import read_cdc, write_cdc
+from codec.container import CdcHeader, CdcReader, read_cdc, write_cdc
 from codec.errors import CodecError
 from codec.tokens import SideInformation, TokenIdentity, Tokens, from_wire, to_wire
 from service.config import Limits
@@ -24,6 +24,7 @@ from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, O
 from service.frontend.queries import TokensFormat, decode_query, encode_query, reconstruct_query
 from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
+from service.frontend.tables import Tables
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError, service_error
 
@@ -41,9 +42,12 @@ _CDC_TYPE = "application/vnd.codecd.cdc"
 class RestApi:
     """Handlers of `POST /encode`, `/decode`, `/reconstruct` and of the model and health pages."""
 
-    def __init__(self, operations: Operations, runner: RequestRunner, limits: Limits) -> None:
+    def __init__(
+        self, operations: Operations, runner: RequestRunner, limits: Limits, tables: Tables
+    ) -> None:
         self._operations = operations
         self._runner = runner
+        self._tables = tables
         self._max_frames = int(limits.max_audio_seconds * _MAX_FRAME_RATE_HZ)
 
     async def encode(self, request: Request) -> Response:
@@ -92,10 +96,11 @@ class RestApi:
         query = decode_query(request.scope["query_string"])
         if not body:
             raise ServiceError(Condition.INVALID_ARGUMENT, "the body is empty; send a .cdc file")
-        if len(body) <= _INLINE_BYTES:
-            tokens = self._read_cdc(body)
+        header = self._cdc_header(body)
+        if len(body) <= _INLINE_BYTES and header.tables_id is None:
+            tokens = self._read_cdc(body, header)
         else:
-            tokens = await call.run(asyncio.to_thread(self._read_cdc, body))
+            tokens = await call.run(asyncio.to_thread(self._read_cdc, body, header))
         info = self._operations.router.resolve_tokens(query.selector, tokens.token_space)
         _check_format(tokens, info)
         codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples, tokens.side)
@@ -116,9 +121,15 @@ class RestApi:
             media_type = f"audio/L16;rate={rate};channels={channels};endianness=little-endian"
         return Outcome(content, media_type, decoded.info, len(decoded.samples) / rate)
 
-    def _read_cdc(self, body: bytes) -> Tokens:
+    def _cdc_header(self, body: bytes) -> CdcHeader:
         try:
-            return read_cdc(body, self._max_frames)
+            return CdcReader(body).header
+        except CodecError as error:
+            raise service_error(error) from error
+
+    def _read_cdc(self, body: bytes, header: CdcHeader) -> Tokens:
+        try:
+            return read_cdc(body, self._max_frames, self._tables.coder_of(header))
         except CodecError as error:
             raise service_error(error) from error
 

@@ -72,6 +72,11 @@ class Service:
         self.metrics_port = ready["metrics_port"]
 
     @property
+    def repository(self) -> Path:
+        """The folder that the front end takes for the model repository."""
+        return self._directory
+
+    @property
     def url(self) -> str:
         """Address of the REST interface."""
         return f"http://127.0.0.1:{self.http_port}"
