@@ -5,15 +5,15 @@ A loader repeats them to prove that it runs the model that was published.
 
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
 
+from codec.array_file import read_integers
 from codec.encoded import Encoded
-from codec.errors import RepositoryError
+from codec.errors import InvalidTokensError, RepositoryError
 from codec.model_config import ModelConfig
 from codec.seanet_config import SeanetCodecConfig
 from codec.weights import AnyCodec
@@ -74,9 +74,8 @@ def write_golden(codec: AnyCodec, audio: Tensor, folder: Path) -> Golden:
 def read_golden(folder: Path, config: ModelConfig) -> Golden:
     """The golden vectors of a version of such a model. Raises `RepositoryError` if they cannot be read."""
     try:
-        # A map of the file takes no memory for what its header claims and it does not hold.
-        codes = np.lib.format.open_memmap(folder / CODES_FILE, mode="r")
-    except (OSError, ValueError, OverflowError, SyntaxError, TokenError) as error:
+        codes = read_integers(folder / CODES_FILE)
+    except (OSError, InvalidTokensError) as error:
         raise RepositoryError(f"{CODES_FILE} cannot be read: {error}; publish the version again") from error
     if codes.dtype != np.uint16 or codes.ndim != 2:
         raise RepositoryError(

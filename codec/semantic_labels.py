@@ -13,14 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.array_file import read_integers
 from codec.audio import Samples
-from codec.errors import InvalidRequestError
+from codec.errors import InvalidRequestError, InvalidTokensError
 from codec.seanet_config import SeanetCodecConfig, SemanticConfig
 
 LABEL_SUFFIXES = (".lab", ".txt", ".npy")
@@ -32,8 +32,6 @@ Labels: TypeAlias = NDArray[np.uint16]
 
 _TIME = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_BAD_ARRAY = (ValueError, TypeError, SyntaxError, OverflowError, TokenError, OSError)
-"""What NumPy raises for a damaged header, which is a Python expression."""
 
 
 class LabelSource(Protocol):
@@ -222,11 +220,10 @@ def _labels_of(intervals: list[_Interval], path: Path, n_samples: int, hop_sampl
 
 def _read_array(path: Path, semantic: SemanticConfig) -> Labels:
     try:
-        # Mapped, so that no size is believed that the file does not have.
-        labels = np.lib.format.open_memmap(path, mode="r")
-    except _BAD_ARRAY as error:
-        raise InvalidRequestError(f"{path} is no array of integers in NumPy's format: {error}") from error
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        labels = read_integers(path)
+    except (OSError, InvalidTokensError) as error:
+        raise InvalidRequestError(f"{path} is no array of integers: {error}") from error
+    if labels.ndim != 1:
         raise InvalidRequestError(
             f"{path} holds {labels.dtype} {list(labels.shape)}; write integers along one axis"
         )
