@@ -46,8 +46,14 @@ async def test_starts_that_fail_are_counted(tmp_path: Path) -> None:
 
 
 async def test_stopping_a_seat_whose_process_only_just_starts_leaves_nothing(tmp_path: Path) -> None:
+    before = children()
     seat = await make(tmp_path, "serve")
     await seat.stop()
     assert seat.is_over
-    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as children:
-        assert children.read() == ""
+    assert children() <= before
+
+
+def children() -> set[str]:
+    """The child processes of this one; other tests may have left some that serve all of them."""
+    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as own:
+        return set(own.read().split())
