@@ -42,9 +42,7 @@ _CDC_TYPE = "application/vnd.codecd.cdc"
 class RestApi:
     """Handlers of `POST /encode`, `/decode`, `/reconstruct` and of the model and health pages."""
 
-    def __init__(
-        self, operations: Operations, runner: RequestRunner, limits: Limits, tables: Tables
-    ) -> None:
+    def __init__(self, operations: Operations, runner: RequestRunner, limits: Limits, tables: Tables) -> None:
         self._operations = operations
         self._runner = runner
         self._tables = tables
