@@ -1,6 +1,7 @@
 """The report of a run that ended: `report.md` with its curves, from what it told TensorBoard."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,17 @@ def write_report(trainer: Trainer, out: Path) -> Path:
 
 def read_curves(out: Path) -> dict[str, Curve]:
     """All scalars that the run has written, over all its resumptions, by name."""
-    events = EventAccumulator(str(out), {"scalars": 0})
-    events.Reload()
-    curves = {}
-    for name in sorted(events.Tags()["scalars"]):
-        points = events.Scalars(name)
-        curves[name] = Curve(name, tuple(p.step for p in points), tuple(p.value for p in points))
-    return curves
+    points: defaultdict[str, dict[int, float]] = defaultdict(dict)
+    # By age, file by file: tensorboard itself sorts names, of which those of one second may be in any order.
+    for file in sorted(out.glob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns):
+        events = EventAccumulator(str(file), {"scalars": 0})
+        events.Reload()
+        for name in events.Tags()["scalars"]:
+            new = {point.step: point.value for point in events.Scalars(name)}
+            # What a crashed run had written beyond its last checkpoint was done again.
+            before = {step: value for step, value in points[name].items() if step < min(new)}
+            points[name] = before | new
+    return {name: Curve(name, tuple(found), tuple(found.values())) for name, found in sorted(points.items())}
 
 
 def _draw(curves: Sequence[Curve], path: Path) -> None:
