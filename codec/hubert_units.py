@@ -15,7 +15,8 @@ from codec.errors import ForeignModelError, InvalidRequestError
 from codec.hubert import HOP_SAMPLES, SAMPLE_RATE_HZ, Hubert
 from codec.kmeans import kmeans, nearest
 from codec.seanet_config import SeanetCodecConfig
-from codec.semantic_labels import Labels, semantic_of
+from codec.semantic_labels import semantic_of
+from codec.side import Labels
 
 
 class HubertUnits:

@@ -28,5 +28,9 @@ def kmeans(
 
 
 def nearest(vectors: Tensor, centroids: Tensor) -> Tensor:
-    """The centroid nearest to each of `vectors` `[row, dimension]`: int64 `[row]`, the first one of a tie."""
+    """The centroid nearest to each of `vectors` `[row, dimension]`: int64 `[row]`, the first one of a tie.
+
+    One product: the nearest centroid maximises `x . c - |c|^2 / 2`, so no `[row, centroid, dimension]` tensor
+    of differences is ever made.
+    """
     return torch.addmm(centroids.square().sum(-1) * -0.5, vectors, centroids.t()).argmax(-1)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from codec.config import QuantizerConfig
+from codec.kmeans import nearest
 
 ABSENT = -1
 """The code that stands for "this codebook is not in use in this frame"."""
@@ -42,14 +43,8 @@ class ResidualQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.zeros(shape))
 
     def search(self, residual: Tensor, stage: int) -> Tensor:
-        """Index of the nearest entry for vectors `[row, dimension]`; the first one wins a tie.
-
-        One product a stage: the nearest entry maximises `x . e - |e|^2 / 2`, so no `[row, entry,
-        dimension]` tensor of differences is ever made.
-        """
-        book = self.codebooks[stage]
-        half_norms = book.square().sum(-1).mul(-0.5)
-        return torch.addmm(half_norms, residual, book.t()).argmax(-1)
+        """Index of the nearest entry for vectors `[row, dimension]`; the first one wins a tie."""
+        return nearest(residual, self.codebooks[stage])
 
     def encode(self, vectors: Tensor, n_q: int) -> Tensor:
         """Codes int64 `[batch, n_q, frame]` of `[batch, frame, dimension]`.

@@ -13,22 +13,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codec.array_file import read_integers
 from codec.audio import Samples
 from codec.errors import InvalidRequestError, InvalidTokensError
 from codec.seanet_config import SeanetCodecConfig, SemanticConfig
+from codec.side import Labels
 
 LABEL_SUFFIXES = (".lab", ".txt", ".npy")
 
 MISSING_AT_END = 2
 """Labels that a file may lack: tools that count whole windows only end that early. The last one goes on."""
-
-Labels: TypeAlias = NDArray[np.uint16]
 
 _TIME = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _NUMBER = re.compile(r"[0-9]{1,9}")

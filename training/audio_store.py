@@ -16,7 +16,8 @@ from tqdm import tqdm
 from codec.errors import CodecError, ConfigError, InvalidAudioError, InvalidRequestError
 from codec.model_config import ModelConfig
 from codec.seanet_config import SeanetCodecConfig
-from codec.semantic_labels import LabelFiles, Labels
+from codec.semantic_labels import LabelFiles
+from codec.side import Labels
 from training.recordings import Recording
 
 SHORTEST_SECONDS = 0.1

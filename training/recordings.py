@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec.audio import AUDIO_SUFFIXES
 from codec.errors import ConfigError, InvalidAudioError
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"})
 PATH_COLUMNS = ("path", "file")
 
 
@@ -54,7 +54,7 @@ def _of_source(source: Path, labels: Path | None) -> list[Recording]:
         except UnicodeDecodeError as error:
             raise ConfigError(f"{source} is no text: {error}; write it as UTF-8") from error
     else:
-        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+        paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
         found = [Recording(path, labels, source) for path in paths]
     if not found:
         raise InvalidAudioError(
@@ -99,10 +99,10 @@ def _of_scp(scp: Path) -> Iterator[tuple[Path, Path | None]]:
             raise ConfigError(
                 f"{place}: a pipe, {path!r}: commands are not run; write their output to files and name those"
             )
-        if Path(path).suffix.lower() not in SUFFIXES:
+        if Path(path).suffix.lower() not in AUDIO_SUFFIXES:
             raise ConfigError(
                 f"{place}: {path!r} is no audio file (Kaldi archives are not read); name files ending in "
-                f"{', '.join(sorted(SUFFIXES))}"
+                f"{', '.join(sorted(AUDIO_SUFFIXES))}"
             )
         yield scp.parent / path, None
 

@@ -17,6 +17,9 @@ from codec.errors import InvalidAudioError, LimitExceededError
 
 AudioSource = Path | BinaryIO | bytes
 
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
+"""How the names of audio files end, in lower case."""
+
 # Decoders that hit damage lose the whole read, so reads are small and blocks are made of several.
 _READ_SAMPLES = 4096
 _BLOCK_SECONDS = 1

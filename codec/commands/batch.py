@@ -10,8 +10,6 @@ from tqdm import tqdm
 from codec.commands.options import refuse_existing
 from codec.errors import CodecError, InvalidRequestError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif")
-
 Progress = Callable[[float], object]
 """Told how many more seconds of audio have been dealt with."""
 

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from fractions import Fraction
 from pathlib import Path
 
-from codec.audio import TRUNCATED
-from codec.commands.batch import AUDIO_SUFFIXES, Pair, Progress, pair_up, work_through
+from codec.audio import AUDIO_SUFFIXES, TRUNCATED
+from codec.commands.batch import Pair, Progress, pair_up, work_through
 from codec.commands.labels import add_labels, label_source
 from codec.commands.options import (
     DEFAULT_MODEL,

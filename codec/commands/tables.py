@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codec.atomic import replacing
-from codec.commands.batch import AUDIO_SUFFIXES, Pair, Progress, pair_up, work_through
+from codec.audio import AUDIO_SUFFIXES
+from codec.commands.batch import Pair, Progress, pair_up, work_through
 from codec.commands.labels import add_labels, label_source
 from codec.commands.options import SubParsers, add_repository, repository_of
 from codec.container import CdcReader

@@ -4,7 +4,8 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
-from codec.commands.batch import AUDIO_SUFFIXES, files_below
+from codec.audio import AUDIO_SUFFIXES
+from codec.commands.batch import files_below
 from codec.commands.options import SubParsers, add_overwrite, refuse_existing
 
 _EXAMPLES = """examples:

@@ -86,7 +86,11 @@ class EntropyTables:
         return digest.digest()[:8]
 
     def coder(self) -> EntropyCoder:
-        """A coder with these tables."""
+        """The coder with these tables, always the same one: what it unfolds serves every file."""
+        return self._coder
+
+    @cached_property
+    def _coder(self) -> EntropyCoder:
         return EntropyCoder(self)
 
     def contexts(self, codebook: int, row: Codes, first_row: Codes) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ import pytest
 
 from codec.errors import InvalidRequestError
 from codec.seanet_config import SemanticConfig
-from codec.semantic_labels import LabelFiles, Labels, LabelSource, read_labels, read_vocabulary
+from codec.semantic_labels import LabelFiles, LabelSource, read_labels, read_vocabulary
+from codec.side import Labels
 from tests.codec.seanets import small_config
 from tests.support import SAMPLE_RATE_HZ
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec.audio import AUDIO_SUFFIXES
 from codec.errors import InvalidRequestError
-from training.recordings import PATH_COLUMNS, SUFFIXES
+from training.recordings import PATH_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def find_clips(data: Path, select: Sequence[str] = (), every: int = 1) -> list[C
     if data.is_dir():
         if select:
             raise InvalidRequestError(f"rows can only be selected of a CSV manifest, and {data} is a folder")
-        found = sorted(p for p in data.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+        found = sorted(p for p in data.rglob("*") if p.is_file() and p.suffix.lower() in AUDIO_SUFFIXES)
         clips = [Clip(path, str(path.relative_to(data))) for path in found]
     else:
         clips = _of_manifest(data, [_parsed(choice) for choice in select])

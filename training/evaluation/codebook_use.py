@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from codec.quantizer_statistics import usage_of
 from codec.tokens import Codes
 
 
@@ -29,10 +31,11 @@ class CodebookUse:
 
 def codebook_use(codes: Sequence[Codes], codebook_size: int) -> tuple[CodebookUse, ...]:
     """The use of every codebook, of codes `[codebook, frame]` of recordings with equally many codebooks."""
-    uses = []
-    for codebook, row in enumerate(np.concatenate(codes, axis=1)):
-        counts = np.bincount(row, minlength=codebook_size)
-        share = counts[counts > 0] / len(row)
-        entropy_bits = float(-(share * np.log2(share)).sum())
-        uses.append(CodebookUse(codebook, codebook_size, len(row), len(share), entropy_bits))
-    return tuple(uses)
+    rows = np.concatenate(codes, axis=1)
+    usage = usage_of(torch.from_numpy(rows.astype(np.int64)).unsqueeze(0), codebook_size)
+    used, entropies = (usage.counts > 0).sum(-1).tolist(), usage.entropy_bits.tolist()
+    pairs = enumerate(zip(used, entropies, strict=True))
+    return tuple(
+        CodebookUse(codebook, codebook_size, rows.shape[1], entries, entropy)
+        for codebook, (entries, entropy) in pairs
+    )

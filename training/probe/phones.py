@@ -9,7 +9,8 @@ from codec.atomic import replacing
 from codec.audio import encode_audio
 from codec.errors import InvalidAudioError
 from codec.seanet_config import SemanticConfig
-from codec.semantic_labels import Labels, read_labels
+from codec.semantic_labels import read_labels
+from codec.side import Labels
 from training.evaluation.metrics.metric import SPEECH_RATE, Signal, require
 
 SILENCE = "SIL"
