@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from codec.atomic import replacing
+from training.markdown_table import markdown_table
 from training.run_view import VALIDATION
 from training.trainer import Trainer
 
@@ -89,9 +90,7 @@ def _text(trainer: Trainer, shown: Sequence[Curve], curves: dict[str, Curve]) ->
         "",
         f"![curves]({CURVES_NAME})",
         "",
-        "| | first | last | smallest | at step |",
-        "|---|---|---|---|---|",
-        *(_row(curve) for curve in shown),
+        *markdown_table(("", "first", "last", "smallest", "at step"), [_row(curve) for curve in shown]),
     ]
     if math.isfinite(trainer.best_distance):
         lines += ["", f"Best checkpoint: `best.pt`, mel distance {trainer.best_distance:.4f} on data.valid."]
@@ -104,10 +103,10 @@ def _text(trainer: Trainer, shown: Sequence[Curve], curves: dict[str, Curve]) ->
     return "\n".join([*lines, ""])
 
 
-def _row(curve: Curve) -> str:
+def _row(curve: Curve) -> tuple[str, ...]:
     low = min(curve.values)
     at = curve.steps[curve.values.index(low)]
-    return f"| {curve.name} | {curve.values[0]:.4g} | {curve.values[-1]:.4g} | {low:.4g} | {at} |"
+    return curve.name, f"{curve.values[0]:.4g}", f"{curve.values[-1]:.4g}", f"{low:.4g}", str(at)
 
 
 def _codebooks(curves: dict[str, Curve]) -> list[str]:
@@ -120,6 +119,6 @@ def _codebooks(curves: dict[str, Curve]) -> list[str]:
     for stage in stages:
         perplexity = curves[prefix + stage].values[-1]
         used = curves[f"codebook_used_share/{stage}"].values[-1]
-        rows.append(f"| {int(stage) + 1} | {math.log2(perplexity):.2f} | {perplexity:.1f} | {used:.0%} |")
+        rows.append((int(stage) + 1, f"{math.log2(perplexity):.2f}", f"{perplexity:.1f}", f"{used:.0%}"))
     head = ["", "## Codebooks, over the excerpt listened to", ""]
-    return [*head, "| codebook | entropy, bits | perplexity | entries used |", "|---|---|---|---|", *rows]
+    return [*head, *markdown_table(("codebook", "entropy, bits", "perplexity", "entries used"), rows)]

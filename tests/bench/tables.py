@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.markdown_table import markdown_table
+
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table under a heading."""
-    lines = [f"### {title}", "", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    lines = markdown_table(columns, [[_cell(cell) for cell in row] for row in rows])
+    return "\n".join([f"### {title}", "", *lines]) + "\n"
 
 
 def show(text: str, out: Path | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from training.evaluation.interval import Mean
 from training.evaluation.report import CoderSummary, Report
+from training.markdown_table import markdown_table
 
 _COLUMNS_PER_TABLE = 4
 _COSTS = (
@@ -72,7 +73,7 @@ def _tables(report: Report) -> Iterator[str]:
             ]
             for summary in report.summaries
         ]
-        yield from _table(["codec", "kbit/s", *(titles[name] for name in chunk)], rows)
+        yield from _section_table(["codec", "kbit/s", *(titles[name] for name in chunk)], rows)
     yield "## Bitrate and speed"
     yield ""
     rows = [
@@ -82,7 +83,7 @@ def _tables(report: Report) -> Iterator[str]:
         ]
         for summary in report.summaries
     ]
-    yield from _table(["codec", *(title for _, title, *_ in _COSTS)], rows)
+    yield from _section_table(["codec", *(title for _, title, *_ in _COSTS)], rows)
     yield _NOTES.format(rate=report.plan.sample_rate)
 
 
@@ -99,7 +100,7 @@ def _codebooks(report: Report) -> Iterator[str]:
         [use.codebook, f"{use.entries_used} of {size}", f"{use.perplexity:.0f}", f"{use.entropy_bits:.2f}"]
         for use in report.codebooks
     ]
-    yield from _table(["codebook", "entries used", "perplexity", "entropy, bit per code"], rows)
+    yield from _section_table(["codebook", "entries used", "perplexity", "entropy, bit per code"], rows)
 
 
 def _definitions(report: Report) -> Iterator[str]:
@@ -113,7 +114,7 @@ def _definitions(report: Report) -> Iterator[str]:
     if not report.failures:
         yield "None."
         return
-    yield from _table(
+    yield from _section_table(
         ["file", "codec", "step", "reason"],
         [[failure.clip, failure.coder, failure.step, failure.reason] for failure in report.failures],
     )
@@ -133,9 +134,6 @@ def _cell(mean: Mean | None, n_clips: int, factor: float = 1.0, digits: int = 3)
     return text if mean.n == n_clips else f"{text}, n = {mean.n}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    yield "| " + " | ".join(columns) + " |"
-    yield "|" + "---|" * len(columns)
-    for row in rows:
-        yield "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+def _section_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield from markdown_table(columns, rows)
     yield ""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from training.evaluation.interval import CONFIDENCE, RESAMPLES, Mean
+from training.markdown_table import markdown_table
 from training.probe.corpus import Skipped
 from training.probe.utterance import InputName
 
@@ -99,23 +100,17 @@ def _head(report: ProbeReport) -> Iterator[str]:
     yield ""
 
 
-def _table(report: ProbeReport) -> Iterator[str]:
-    yield "| " + " | ".join(_COLUMNS) + " |"
-    yield "|---" * len(_COLUMNS) + "|"
-    for result in report.results:
-        cells = [
-            result.input,
-            result.numbers,
-            result.parameters,
-            result.epochs,
-            f"{result.seconds:.0f}",
-            f"{100 * result.held_out_error:.1f}",
-            _percent(result.error),
+def _table(report: ProbeReport) -> list[str]:
+    rows = [
+        (
+            *(result.input, result.numbers, result.parameters, result.epochs, f"{result.seconds:.0f}"),
+            *(f"{100 * result.held_out_error:.1f}", _percent(result.error)),
             "-" if result.input == "log-mel" else _percent(result.difference),
-        ]
-        yield "| " + " | ".join(str(cell) for cell in cells) + " |"
-    yield f"| commonest phone | - | - | - | - | - | {_percent(report.chance)} | - |"
-    yield ""
+        )
+        for result in report.results
+    ]
+    chance = ("commonest phone", "-", "-", "-", "-", "-", _percent(report.chance), "-")
+    return [*markdown_table(_COLUMNS, [*rows, chance]), ""]
 
 
 def _skipped(report: ProbeReport) -> Iterator[str]:
