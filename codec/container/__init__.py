@@ -86,7 +86,7 @@ from codec.container.layout import UnknownFormatError
 from codec.container.reader import CdcReader, CdcSource
 from codec.container.segment import CodeBlock, SegmentRecord
 from codec.container.thin import thin_cdc
-from codec.container.whole import read_cdc, write_cdc
+from codec.container.whole import read_cdc, read_tokens, write_cdc
 from codec.container.writer import CdcWriter
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "UnknownFormatError",
     "describe",
     "read_cdc",
+    "read_tokens",
     "thin_cdc",
     "write_cdc",
 ]

@@ -40,14 +40,15 @@ class CdcReader:
     intact block comes out, in order, and `report` names the lost frames and segment records; fatal are only
     a damaged header, and blocks whose checksums are right and whose codes are not. A file that is still being
     written is read tolerantly; iterating again later continues with what was added.
-    Iterating over entropy-coded blocks needs the `coder` that made them, and raises `ContainerError` without.
+    Iterating over entropy-coded blocks needs the `coder` that made them, which may be set once the header has
+    told which, and raises `ContainerError` without.
     Use it as a context manager, or `close` it, if the source is a path. Raises `OSError` if that cannot be
     opened.
     """
 
     def __init__(self, source: CdcSource, tolerant: bool = False, coder: RowCoder | None = None) -> None:
         self._tolerant = tolerant
-        self._coder = coder
+        self.coder = coder
         self._cleanup = ExitStack()
         if isinstance(source, Path):
             stream: BinaryIO = self._cleanup.enter_context(source.open("rb"))
@@ -72,12 +73,12 @@ class CdcReader:
     def unpack(self, block: PackedBlock) -> CodeBlock:
         """The codes of the block that `packed_blocks` gave last. Raises what iterating raises."""
         header = self.header
-        if block.coding == CODED and (self._coder is None or self._coder.tables_id != header.tables_id):
+        if block.coding == CODED and (self.coder is None or self.coder.tables_id != header.tables_id):
             raise ContainerError(
                 f"the codes are entropy-coded with tables of {header.identity.model} "
                 f"{header.identity.version}; read the file with that version of the model"
             )
-        return CodeBlock(block.first_frame, block.unpack(header.format, self._coder), self.segment)
+        return CodeBlock(block.first_frame, block.unpack(header.format, self.coder), self.segment)
 
     def packed_blocks(self) -> Iterator[PackedBlock]:
         """The remaining blocks, not unpacked, and the segment records among them."""

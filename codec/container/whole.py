@@ -45,19 +45,24 @@ def read_cdc(source: CdcSource, max_frames: int | None = None, coder: RowCoder |
     unfinished, or entropy-coded by another coder, and `LimitExceededError` as soon as there are more than
     `max_frames`.
     """
+    with CdcReader(source, coder=coder) as reader:
+        return read_tokens(reader, max_frames)
+
+
+def read_tokens(reader: CdcReader, max_frames: int | None = None) -> Tokens:
+    """What `read_cdc` gives, of a strict reader that stands at the start."""
     codes: list[Codes] = []
     records: list[SegmentRecord] = []
     n_frames = 0
-    with CdcReader(source, coder=coder) as reader:
-        for block in reader.packed_blocks():
-            n_frames += block.n_frames
-            if max_frames is not None and n_frames > max_frames:
-                raise LimitExceededError(f"the file has more than {max_frames} frames; decode it in parts")
-            if block.coding == RECORD and reader.segment is not None:
-                records.append(reader.segment)
-            else:
-                codes.append(reader.unpack(block).codes)
-        header, n_samples = reader.header, reader.n_samples
+    for block in reader.packed_blocks():
+        n_frames += block.n_frames
+        if max_frames is not None and n_frames > max_frames:
+            raise LimitExceededError(f"the file has more than {max_frames} frames; decode it in parts")
+        if block.coding == RECORD and reader.segment is not None:
+            records.append(reader.segment)
+        else:
+            codes.append(reader.unpack(block).codes)
+    header, n_samples = reader.header, reader.n_samples
     n_q = min((block.shape[0] for block in codes), default=header.codebooks)
     whole = np.concatenate([np.empty((n_q, 0), np.uint16), *(block[:n_q] for block in codes)], axis=1)
     form = header.format

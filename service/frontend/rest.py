@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from codec.audio.writer import AudioFormat
-from codec.container import CdcHeader, CdcReader, read_cdc, write_cdc
+from codec.container import CdcReader, read_tokens, write_cdc
 from codec.errors import CodecError
 from codec.tokens import SideInformation, TokenIdentity, Tokens, from_wire, to_wire
 from service.config import Limits
@@ -94,11 +94,11 @@ class RestApi:
         query = decode_query(request.scope["query_string"])
         if not body:
             raise ServiceError(Condition.INVALID_ARGUMENT, "the body is empty; send a .cdc file")
-        header = self._cdc_header(body)
-        if len(body) <= _INLINE_BYTES and header.tables_id is None:
-            tokens = self._read_cdc(body, header)
+        reader = _open_cdc(body)
+        if len(body) <= _INLINE_BYTES and reader.header.tables_id is None:
+            tokens = self._read_cdc(reader)
         else:
-            tokens = await call.run(asyncio.to_thread(self._read_cdc, body, header))
+            tokens = await call.run(asyncio.to_thread(self._read_cdc, reader))
         info = self._operations.router.resolve_tokens(query.selector, tokens.token_space)
         _check_format(tokens, info)
         codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples, tokens.side)
@@ -119,17 +119,19 @@ class RestApi:
             media_type = f"audio/L16;rate={rate};channels={channels};endianness=little-endian"
         return Outcome(content, media_type, decoded.info, len(decoded.samples) / rate)
 
-    def _cdc_header(self, body: bytes) -> CdcHeader:
+    def _read_cdc(self, reader: CdcReader) -> Tokens:
         try:
-            return CdcReader(body).header
+            reader.coder = self._tables.coder_of(reader.header)
+            return read_tokens(reader, self._max_frames)
         except CodecError as error:
             raise service_error(error) from error
 
-    def _read_cdc(self, body: bytes, header: CdcHeader) -> Tokens:
-        try:
-            return read_cdc(body, self._max_frames, self._tables.coder_of(header))
-        except CodecError as error:
-            raise service_error(error) from error
+
+def _open_cdc(body: bytes) -> CdcReader:
+    try:
+        return CdcReader(body)
+    except CodecError as error:
+        raise service_error(error) from error
 
 
 def _pack(encoded: EncodedAudio, form: TokensFormat) -> bytes:

@@ -1,5 +1,7 @@
 """A scheduler on the checksum engine, without sockets, with a clock that tests turn."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,22 +13,21 @@ from tests.service.worker.oracle import GEOMETRY, OracleEngine, costs
 CONFIG = SchedulerConfig(slots=2, max_jobs=3)
 
 
-class Bench:
-    """A scheduler on an oracle engine, a clock that tests turn, and all that was sent."""
+class SchedulerDriver:
+    """A clock that tests turn, and all that a scheduler sent; for subclasses to put a scheduler on."""
 
-    def __init__(self, config: SchedulerConfig = CONFIG) -> None:
+    scheduler: Any
+
+    def __init__(self) -> None:
         self.sent: list[tuple[int, Message]] = []
         self.now_ns = 1_000_000_000
-        self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)
-        self.scheduler = Scheduler(
-            GEOMETRY, self.engine, costs(), self._emit, config, clock=lambda: self.now_ns
-        )
 
-    def take_time(self, rows: int, frames: int) -> None:
-        """Steps take as long as the cost model says."""
-        self.now_ns += round(costs()[Operation.ENCODE].seconds(rows, frames, 3) * 1e9)
+    def pass_time(self, seconds: float) -> None:
+        """Turn the clock."""
+        self.now_ns += round(seconds * 1e9)
 
-    def _emit(self, connection: int, message: Message) -> None:
+    def emit(self, connection: int, message: Message) -> None:
+        """Take what the scheduler sends."""
         self.sent.append((connection, message))
 
     def send(self, *messages: Message, connection: int = 1) -> None:
@@ -40,6 +41,20 @@ class Bench:
         messages = [message for _, message in self.sent]
         self.sent.clear()
         return messages
+
+
+class Bench(SchedulerDriver):
+    """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
+
+    def __init__(self, config: SchedulerConfig = CONFIG) -> None:
+        super().__init__()
+        self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)
+        self.scheduler: Scheduler = Scheduler(
+            GEOMETRY, self.engine, costs(), self.emit, config, clock=lambda: self.now_ns
+        )
+
+    def take_time(self, rows: int, frames: int) -> None:
+        self.pass_time(costs()[Operation.ENCODE].seconds(rows, frames, 3))
 
 
 def samples(count: int, seed: int = 0) -> NDArray[np.float32]:

@@ -4,39 +4,23 @@ from service.ipc import Kind, Message, Operation
 from service.item import Item
 from service.status import Condition
 from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
+from tests.service.worker.bench import SchedulerDriver
 from tests.service.worker.item_oracle import GEOMETRY, ItemOracle, audio_item, costs, cutter
 
 CONFIG = ItemSchedulerConfig(max_jobs=4)
 
 
-class ItemBench:
-    """A scheduler on an oracle engine, a clock that tests turn, and all that was sent."""
+class ItemBench(SchedulerDriver):
+    """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
 
     def __init__(self, config: ItemSchedulerConfig = CONFIG) -> None:
-        self.sent: list[tuple[int, Message]] = []
-        self.now_ns = 1_000_000_000
+        super().__init__()
         self.engine = ItemOracle(self.take_time)
         model = ItemModel(GEOMETRY, cutter(), self.engine, costs())
-        self.scheduler = ItemScheduler(model, self._emit, config, clock=lambda: self.now_ns)
+        self.scheduler: ItemScheduler = ItemScheduler(model, self.emit, config, clock=lambda: self.now_ns)
 
     def take_time(self, pieces: int, frames: int) -> None:
-        """Steps take as long as the cost model says."""
-        self.now_ns += round(costs()[Operation.ENCODE].seconds(pieces, frames, 3) * 1e9)
-
-    def _emit(self, connection: int, message: Message) -> None:
-        self.sent.append((connection, message))
-
-    def send(self, *messages: Message, connection: int = 1) -> None:
-        for message in messages:
-            self.scheduler.handle(connection, message)
-
-    def run(self) -> list[Message]:
-        """Step until there is nothing to do; what was sent since the last call."""
-        while self.scheduler.step():
-            pass
-        messages = [message for _, message in self.sent]
-        self.sent.clear()
-        return messages
+        self.pass_time(costs()[Operation.ENCODE].seconds(pieces, frames, 3))
 
 
 def encode_job(session: int, n_samples: int, n_q: int = 3, deadline_ns: int = 0) -> Message:
