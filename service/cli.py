@@ -1,13 +1,12 @@
 """The command `codecd serve`."""
 
-import argparse
 import ipaddress
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from codec.commands.options import SubParsers, add_repository, repository_of
+from codec.commands.options import SubParsers, add_command, add_repository, repository_of
 from codec.errors import InvalidRequestError
 from service.config import ServeConfig
 
@@ -22,12 +21,7 @@ _EXAMPLES = """examples:
 
 def register_serve(commands: SubParsers) -> None:
     """Add `codecd serve`."""
-    parser = commands.add_parser(
-        "serve",
-        help="serve the models of a repository over REST and gRPC",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "serve", "serve the models of a repository over REST and gRPC", _EXAMPLES)
     _add_addresses(parser)
     add_repository(parser)
     parser.add_argument(

@@ -1,6 +1,5 @@
 """The commands `codecd train`, `codecd eval`, `codecd probe` and `codecd publish`."""
 
-import argparse
 import logging
 import sys
 from argparse import Namespace
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from codec.commands.options import (
     SubParsers,
+    add_command,
     add_overwrite,
     add_repository,
     refuse_existing,
@@ -54,12 +54,7 @@ _PUBLISH_EXAMPLES = """examples:
 
 def register_train(commands: SubParsers) -> None:
     """Add `codecd train`."""
-    parser = commands.add_parser(
-        "train",
-        help="train a model on a folder of audio",
-        epilog=_TRAIN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "train", "train a model on a folder of audio", _TRAIN_EXAMPLES)
     parser.add_argument("recipe", help=f"a YAML file or one of: {', '.join(sorted(shipped_recipes()))}")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the recipe")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; resumed if it exists")
@@ -70,11 +65,8 @@ def register_train(commands: SubParsers) -> None:
 
 def register_eval(commands: SubParsers) -> None:
     """Add `codecd eval`."""
-    parser = commands.add_parser(
-        "eval",
-        help="measure a model's quality, bitrate and speed, beside other codecs",
-        epilog=_EVAL_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "eval", "measure a model's quality, bitrate and speed, beside other codecs", _EVAL_EXAMPLES
     )
     parser.add_argument("model", metavar="MODEL", help="name, name@channel, name@version, or a folder")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder, or CSV with a column path or file")
@@ -106,12 +98,12 @@ def register_eval(commands: SubParsers) -> None:
 
 def register_probe(commands: SubParsers) -> None:
     """Add `codecd probe`."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "probe",
-        help="compare how well a small recogniser hears phones in log-mel, embeddings and codes",
-        description=_PROBE_ABOUT,
-        epilog=_PROBE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "compare how well a small recogniser hears phones in log-mel, embeddings and codes",
+        _PROBE_EXAMPLES,
+        _PROBE_ABOUT,
     )
     parser.add_argument("model", metavar="MODEL", help="name, name@channel, name@version, or a folder")
     parser.add_argument(
@@ -142,11 +134,8 @@ def register_probe(commands: SubParsers) -> None:
 
 def register_publish(commands: SubParsers) -> None:
     """Add `codecd publish`."""
-    parser = commands.add_parser(
-        "publish",
-        help="publish a training run's model to a repository",
-        epilog=_PUBLISH_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "publish", "publish a training run's model to a repository", _PUBLISH_EXAMPLES
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, or a checkpoint")
     parser.add_argument("--name", required=True, help="model name in the repository")

@@ -1,6 +1,5 @@
 """`codecd encode` and `codecd decode`."""
 
-import argparse
 import sys
 from argparse import ArgumentParser, Namespace
 from fractions import Fraction
@@ -13,6 +12,7 @@ from codec.commands.options import (
     DEFAULT_MODEL,
     DEFAULT_N_Q,
     SubParsers,
+    add_command,
     add_model,
     add_overwrite,
     repository_of,
@@ -57,9 +57,7 @@ def register_decode(commands: SubParsers) -> None:
 
 
 def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> ArgumentParser:
-    parser = commands.add_parser(
-        name, help=summary, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = add_command(commands, name, summary, examples)
     parser.add_argument("input", type=Path, metavar="IN", help="a file or a directory")
     parser.add_argument("output", type=Path, metavar="OUT", help="a file, or a directory for a directory")
     add_model(parser)

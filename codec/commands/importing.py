@@ -1,13 +1,12 @@
 """`codecd import`: weights that other toolkits released, published as a model of our own repository."""
 
-import argparse
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codec.commands.options import SubParsers, add_repository, repository_of
+from codec.commands.options import SubParsers, add_command, add_repository, repository_of
 from codec.repository import DEFAULT_CHANNEL, Repository
 
 if TYPE_CHECKING:
@@ -24,11 +23,8 @@ Files are opened as tensors only: nothing in them is executed. The codes are tho
 
 def register_import(commands: SubParsers) -> None:
     """Add `codecd import`."""
-    parser = commands.add_parser(
-        "import",
-        help="publish weights released by FunCodec, Encodec or DAC",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "import", "publish weights released by FunCodec, Encodec or DAC", _EXAMPLES
     )
     kinds = parser.add_subparsers(metavar="TOOLKIT", required=True)
     _kind(kinds, "funcodec", "DIR", "folder with config.yaml beside model.pth or checkpoint.pth", _funcodec)
@@ -39,9 +35,7 @@ def register_import(commands: SubParsers) -> None:
 def _kind(
     kinds: SubParsers, name: str, metavar: str, what: str, load: Callable[[Path], "SeanetCodec"]
 ) -> ArgumentParser:
-    parser = kinds.add_parser(
-        name, help=what, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = add_command(kinds, name, what, _EXAMPLES)
     parser.add_argument("source", type=Path, metavar=metavar, help=what)
     parser.add_argument("--name", required=True, help="name of the model in the repository")
     parser.add_argument("--channel", default=DEFAULT_CHANNEL, help="channel to move (default %(default)s)")

@@ -1,13 +1,12 @@
 """`codecd info` and `codecd thin`: neither runs a model."""
 
-import argparse
 import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
 from codec.atomic import replacing
-from codec.commands.options import SubParsers, add_overwrite, refuse_existing
+from codec.commands.options import SubParsers, add_command, add_overwrite, refuse_existing
 from codec.container import CdcReader, describe, thin_cdc
 from codec.errors import InvalidRequestError
 
@@ -43,13 +42,7 @@ def register_thin(commands: SubParsers) -> None:
 
 
 def _parser(commands: SubParsers, name: str, summary: str, examples: str) -> ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=summary,
-        description=summary,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    return add_command(commands, name, summary, examples, summary)
 
 
 def _info(arguments: Namespace) -> int:

@@ -1,6 +1,5 @@
 """`codecd models`: what a repository holds, and what a model or preset amounts to; none of it runs."""
 
-import argparse
 import json
 from argparse import Namespace
 from dataclasses import asdict
@@ -8,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codec.commands.options import DEFAULT_N_Q, SubParsers, add_repository, repository_of
+from codec.commands.options import DEFAULT_N_Q, SubParsers, add_command, add_repository, repository_of
 from codec.errors import InvalidRequestError
 from codec.repository import Repository, VersionPath
 
@@ -37,13 +36,7 @@ _HEADINGS = (
 def register_models(commands: SubParsers) -> None:
     """Add `codecd models`."""
     summary = "models of a repository; rates, size, work and latency of models and presets"
-    parser = commands.add_parser(
-        "models",
-        help=summary,
-        description=summary,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "models", summary, _EXAMPLES, summary)
     parser.add_argument(
         "name",
         nargs="?",

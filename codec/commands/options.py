@@ -16,6 +16,19 @@ DEFAULT_N_Q = 8
 SHIPPED_REPOSITORY = Path(__file__).resolve().parents[2] / "models"
 
 
+def add_command(
+    commands: SubParsers, name: str, summary: str, examples: str, description: str | None = None
+) -> ArgumentParser:
+    """Add a command whose help ends with examples, kept as they are written."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def add_repository(parser: ArgumentParser) -> None:
     """Add `--repository`."""
     parser.add_argument(

@@ -1,6 +1,5 @@
 """`codecd tables`: entropy-coding tables of a model, counted on recordings and published with it."""
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from codec.atomic import replacing
 from codec.audio import AUDIO_SUFFIXES
 from codec.commands.batch import Pair, Progress, pair_up, work_through
 from codec.commands.labels import add_labels, label_source
-from codec.commands.options import SubParsers, add_repository, repository_of
+from codec.commands.options import SubParsers, add_command, add_repository, repository_of
 from codec.container import CdcReader
 from codec.entropy import TABLES_FILE, EntropyTables, Savings, fit_tables, measure_savings
 from codec.errors import InvalidRequestError
@@ -37,13 +36,7 @@ Recordings like those to be coded later save most. With stream_16k at 8 codebook
 def register_tables(commands: SubParsers) -> None:
     """Add `codecd tables`."""
     summary = "count entropy-coding tables for a model: files of fewer bytes, same codes"
-    parser = commands.add_parser(
-        "tables",
-        help=summary,
-        description=summary,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "tables", summary, _EXAMPLES, summary)
     parser.add_argument("model", metavar="MODEL", help="name, name@channel or name@version")
     parser.add_argument("input", type=Path, metavar="AUDIO_DIR", help="recordings to count codes of")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there, publish nothing")

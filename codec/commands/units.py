@@ -1,12 +1,11 @@
 """`codecd units`: the centroids that turn what HuBERT hears into labels of a semantic stream."""
 
-import argparse
 from argparse import Namespace
 from pathlib import Path
 
 from codec.audio import AUDIO_SUFFIXES
 from codec.commands.batch import files_below
-from codec.commands.options import SubParsers, add_overwrite, refuse_existing
+from codec.commands.options import SubParsers, add_command, add_overwrite, refuse_existing
 
 _EXAMPLES = """examples:
   codecd units speech/ units.safetensors --hubert hubert_base.pt
@@ -18,12 +17,7 @@ The weights are a local file in the names of torchaudio; nothing is downloaded.
 
 def register_units(commands: SubParsers) -> None:
     """Add `codecd units`."""
-    parser = commands.add_parser(
-        "units",
-        help="cluster HuBERT features of a directory of speech",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "units", "cluster HuBERT features of a directory of speech", _EXAMPLES)
     parser.add_argument("audio", type=Path, metavar="DIR", help="directory of recordings")
     parser.add_argument("output", type=Path, metavar="OUT", help="file of centroids to write")
     parser.add_argument("--hubert", type=Path, required=True, metavar="WEIGHTS", help="weights of HuBERT")
