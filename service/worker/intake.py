@@ -63,8 +63,7 @@ class Intake:
         session = self._sessions.get(key)
         if session is not None:
             self._sessions.drop(session)
-        name = error.condition.name.lower()
-        self._stats.failed[name] = self._stats.failed.get(name, 0) + 1
+        self._stats.count_failure(error.condition)
         self._outbox.failed(key, error)
 
     def settle(self, stream: Session) -> None:

@@ -168,8 +168,7 @@ class ItemScheduler:
 
     def _fail(self, key: SessionKey, error: ServiceError) -> None:
         self._queue.drop(key)
-        name = error.condition.name.lower()
-        self._stats.failed[name] = self._stats.failed.get(name, 0) + 1
+        self._stats.count_failure(error.condition)
         self._outbox.failed(key, error)
 
     def _run(self, batch: ItemBatch) -> None:
@@ -222,9 +221,4 @@ class ItemScheduler:
     def _count(self, batch: ItemBatch, predicted_seconds: float, run_ns: int) -> None:
         rows = len(batch.pieces)
         self._model.costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
-        stats = self._stats.of(batch.operation)
-        stats.steps += 1
-        stats.rows += rows
-        stats.frames += batch.own_frames
-        stats.busy_seconds += run_ns / 1e9
-        stats.predicted_seconds += predicted_seconds
+        self._stats.of(batch.operation).count_step(rows, batch.own_frames, run_ns, predicted_seconds)

@@ -155,9 +155,4 @@ class Scheduler:
     def _count(self, batch: Batch, predicted_seconds: float, run_ns: int) -> None:
         rows = len(batch.sessions)
         self._costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
-        stats = self._stats.of(batch.operation)
-        stats.steps += 1
-        stats.rows += rows
-        stats.frames += rows * batch.frames
-        stats.busy_seconds += run_ns / 1e9
-        stats.predicted_seconds += predicted_seconds
+        self._stats.of(batch.operation).count_step(rows, rows * batch.frames, run_ns, predicted_seconds)

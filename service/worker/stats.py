@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from service.ipc import Operation
+from service.status import Condition
 from service.worker.cost import CostModel
 
 
@@ -19,6 +20,14 @@ class OperationStats:
     rows: int = 0
     busy_seconds: float = 0.0
     predicted_seconds: float = 0.0
+
+    def count_step(self, rows: int, frames: int, run_ns: int, predicted_seconds: float) -> None:
+        """A step ran; `frames`: of all its rows together."""
+        self.steps += 1
+        self.rows += rows
+        self.frames += frames
+        self.busy_seconds += run_ns / 1e9
+        self.predicted_seconds += predicted_seconds
 
 
 @dataclass(slots=True)
@@ -40,6 +49,11 @@ class Stats:
     def of(self, operation: Operation) -> OperationStats:
         """The counters of an operation."""
         return self.encode if operation == Operation.ENCODE else self.decode
+
+    def count_failure(self, condition: Condition) -> None:
+        """A session ended in an error, or could not begin."""
+        name = condition.name.lower()
+        self.failed[name] = self.failed.get(name, 0) + 1
 
     def snapshot(
         self, gauges: Mapping[str, int | float], costs: Mapping[Operation, CostModel]
