@@ -22,7 +22,7 @@ def check_fit(recipe: Recipe, config: ModelConfig, ranks: int = 1) -> None:
             f"codebooks.n_q_choices has {most}; the model has {config.quantizer.codebooks} codebooks"
         )
     judged = recipe.discriminator.shortest_samples if recipe.discriminator else 1
-    needed = config.delay_samples + max(judged, longest_window(recipe.losses.weights))
+    needed = config.delay_samples + max(judged, longest_window(recipe.losses.weights, config.sample_rate))
     if recipe.data.crop_seconds * config.sample_rate < needed:
         raise ConfigError(
             f"data.crop_seconds of {recipe.data.crop_seconds:g} is too short for the longest window of the "

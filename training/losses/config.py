@@ -9,9 +9,9 @@ class LossConfig(StrictConfig):
     """Weight of each term; 0 leaves it out. The defaults are the paper's, as its toolkit computes them.
 
     Reconstruction: `time`, `power_mel` and `log_power` are the paper's (its spectrum loss of weight 1 is half
-    of either; `power_mel` 1 and `log_power` 0 is the loss of its Encodec); `mel`, `spectrum` and `level` are
-    ours. Then `commitment`, `codebook` (for quantizers whose entries are parameters), and from the
-    discriminators `adversarial` and `features`.
+    of either; `power_mel` 1 and `log_power` 0 is the loss of its Encodec); `mel`, `spectrum`, `envelopes` and
+    `level` are ours. Then `commitment`, `codebook` (for quantizers whose entries are parameters), and from
+    the discriminators `adversarial` and `features`.
 
     `relative_features`: feature distances are divided by the size of the real features, as in Encodec;
     `balancer`: the terms' gradients are scaled so that weights are shares, see `training.balancer`.
@@ -22,6 +22,7 @@ class LossConfig(StrictConfig):
     log_power: NotNegative = 0.5
     mel: NotNegative = 0.0
     spectrum: NotNegative = 0.0
+    envelopes: NotNegative = 0.0
     level: NotNegative = 0.0
     commitment: NotNegative = 1.0
     codebook: NotNegative = 1.0

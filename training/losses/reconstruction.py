@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.losses.envelopes import ENVELOPE_TERM, EnvelopeLoss, shortest_samples
 from training.losses.magnitude_spectra import MAGNITUDE_TERMS, MEL_SCALES, MagnitudeSpectraLoss
 from training.losses.power_spectra import N_FFT, POWER_TERMS, PowerSpectraLoss
 
@@ -13,9 +14,9 @@ from training.losses.power_spectra import N_FFT, POWER_TERMS, PowerSpectraLoss
 class ReconstructionLoss(nn.Module):
     """The terms of `[item, sample]` pairs named in `terms`; names of other losses are passed over.
 
-    `time`: L1 of the waveform; `power_mel`, `log_power`, `mel`, `spectrum`: of spectra; `level` in dB: the
-    other terms are smallest for an output that is a little too quiet wherever the waveform is uncertain,
-    which at few codebooks adds up to several dB.
+    `time`: L1 of the waveform; `power_mel`, `log_power`, `mel`, `spectrum`: of spectra; `envelopes`: of the
+    energies that carry intelligibility; `level` in dB: the other terms are smallest for an output that is a
+    little too quiet wherever the waveform is uncertain, which at few codebooks adds up to several dB.
     """
 
     def __init__(self, sample_rate: int, terms: Collection[str]) -> None:
@@ -26,6 +27,7 @@ class ReconstructionLoss(nn.Module):
             self.spectra.append(PowerSpectraLoss(sample_rate, wanted))
         if wanted := self.terms & MAGNITUDE_TERMS:
             self.spectra.append(MagnitudeSpectraLoss(sample_rate, wanted))
+        self.envelopes = EnvelopeLoss(sample_rate) if ENVELOPE_TERM in self.terms else None
 
     def forward(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
         """The terms by name, each a scalar, not yet weighted; single precision also under autocast."""
@@ -36,16 +38,19 @@ class ReconstructionLoss(nn.Module):
                 terms["time"] = functional.l1_loss(output, target)
             for spectra in self.spectra:
                 terms |= spectra(target, output)
+            if self.envelopes:
+                terms[ENVELOPE_TERM] = self.envelopes(target, output)
             if "level" in self.terms:
                 terms["level"] = _level(target, output)
         return terms
 
 
-def longest_window(terms: Collection[str]) -> int:
+def longest_window(terms: Collection[str], sample_rate: int) -> int:
     """Samples of the longest window that any of the terms looks through."""
     power = N_FFT if POWER_TERMS & set(terms) else 1
     magnitude = max(n_fft for n_fft, _ in MEL_SCALES) if MAGNITUDE_TERMS & set(terms) else 1
-    return max(power, magnitude)
+    envelopes = shortest_samples(sample_rate) if ENVELOPE_TERM in terms else 1
+    return max(power, magnitude, envelopes)
 
 
 def _level(target: Tensor, output: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ def test_equal_signals_cost_nothing(loss: ReconstructionLoss, speech: Tensor) ->
 
 
 def test_only_what_is_wanted_is_computed(speech: Tensor) -> None:
-    names = {"time", "log_power", "level", "commitment", "adversarial"}
+    names = {"time", "log_power", "envelopes", "level", "commitment", "adversarial"}
     loss = ReconstructionLoss(RATE, names)
-    assert set(loss(speech, 0.5 * speech)) == {"time", "log_power", "level"}
+    assert set(loss(speech, 0.5 * speech)) == {"time", "log_power", "envelopes", "level"}
     assert len(loss.spectra) == 1
 
 
@@ -92,13 +92,14 @@ def test_following_the_gradient_brings_the_signal_back(speech: Tensor, terms: tu
 
 
 def test_the_longest_window_of_the_wanted_terms() -> None:
-    assert longest_window(TERMS) == 2048
-    assert longest_window({"power_mel"}) == 1024
-    assert longest_window({"time", "level"}) == 1
+    assert longest_window(TERMS, RATE) == 2048
+    assert longest_window({"power_mel"}, RATE) == 1024
+    assert longest_window({"time", "level"}, RATE) == 1
+    assert longest_window({"envelopes"}, RATE) == 6150
 
 
 def test_the_longest_window_is_long_enough(loss: ReconstructionLoss) -> None:
-    short = torch.randn(1, longest_window({"power_mel"}))
+    short = torch.randn(1, longest_window({"power_mel"}, RATE))
     assert torch.isfinite(ReconstructionLoss(RATE, {"power_mel"})(short, 0 * short)["power_mel"])
-    short = torch.randn(1, longest_window(TERMS))
+    short = torch.randn(1, longest_window(TERMS, RATE))
     assert all(torch.isfinite(term) for term in loss(short, 0 * short).values())
