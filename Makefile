@@ -11,6 +11,7 @@ HOST ?= 127.0.0.1
 HTTP_PORT ?= 8000
 GRPC_PORT ?= 8001
 METRICS_PORT ?= 9100
+ADMIN_PORT ?= 8002
 REPOSITORY ?= models
 PYTEST_ARGS ?=
 # Real servers and models run in the tests: two at a time fill two cores.
@@ -24,13 +25,13 @@ protoc = $(BIN)/python -m grpc_tools.protoc -I. \
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTO_DIR)/codec.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check proto-check bench proto clean
+.PHONY: help setup serve test check proto-check deploy-check bench soak faults proto clean
 
 help: ## Show this list
 	@printf '\n  \033[1mcodecd\033[0m: audio in, tokens out; tokens in, audio out\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
 	@printf '\n  serve reads HOST ($(HOST)), HTTP_PORT ($(HTTP_PORT)), GRPC_PORT ($(GRPC_PORT)),'
-	@printf ' METRICS_PORT ($(METRICS_PORT)),\n  REPOSITORY ($(REPOSITORY)); test reads TEST_PROCESSES ($(TEST_PROCESSES)) and PYTEST_ARGS.\n\n'
+	@printf ' METRICS_PORT ($(METRICS_PORT)),\n  ADMIN_PORT ($(ADMIN_PORT)), REPOSITORY ($(REPOSITORY)); test reads TEST_PROCESSES ($(TEST_PROCESSES)) and PYTEST_ARGS.\n\n'
 
 setup: $(STAMP) ## Make .venv with the pinned versions; instant when nothing changed
 
@@ -49,7 +50,7 @@ $(STAMP):
 
 serve: setup ## Serve the shipped models over REST and gRPC
 	@exec $(BIN)/codecd serve --host $(HOST) --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) \
-		--metrics-port $(METRICS_PORT) --repository $(REPOSITORY)
+		--metrics-port $(METRICS_PORT) --admin-port $(ADMIN_PORT) --repository $(REPOSITORY)
 
 test: setup ## Run the test-suite
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
@@ -64,6 +65,15 @@ proto-check: setup
 			cmp "$$scratch/$(PROTO_DIR)/$$name" "$(PROTO_DIR)/$$name" \
 				|| { echo "$(PROTO_DIR)/$$name is out of date: run make proto"; exit 1; }; \
 		done
+
+deploy-check: setup ## Lint images, manifests and rules (needs kubectl, npm and promtool)
+	@$(BIN)/python -m tests.deploy.check
+
+faults: setup ## Break everything, for long: slow fault tests, then 100,000 malformed messages
+	@$(BIN)/python -m pytest -m "slow or not slow" tests/faults && $(BIN)/python -m tests.faults.fuzz --count 100000
+
+soak: setup ## Half an hour of everything at once: memory, descriptors, every answer
+	@$(BIN)/python -m tests.bench.soak
 
 bench: setup ## Measure, and write the tables of tests/bench
 	@$(BIN)/python -m tests.bench

@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
@@ -23,6 +25,19 @@ def replacing(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading that others may have put anything in the place of.
+
+    Raises `OSError` where it cannot be read, and for pipes and devices, which could be read for ever.
+    """
+    # Opening a pipe that nobody writes to would wait for somebody.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no plain file; put the published one back")
+    return os.fdopen(descriptor, "rb")
 
 
 def sync_file(path: Path) -> None:

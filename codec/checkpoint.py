@@ -12,6 +12,7 @@ from codec.golden import CODES_FILE, INPUT_FILE, TOLERANCE, Golden, read_golden,
 from codec.manifest import GoldenVectors, Manifest, ManifestDraft
 from codec.model import Codec
 from codec.model_config import ModelConfig, read_model_config
+from codec.quantizer import ResidualQuantizer
 from codec.repository import Repository
 from codec.seanet_model import SeanetCodec
 from codec.seanet_stream import SeanetStream
@@ -83,9 +84,12 @@ def _tables_of(version_dir: Path, config: ModelConfig) -> EntropyTables | None:
 
 
 def ready(codec: AnyCodec) -> AnyCodec:
-    """The codec with what only training needs taken out; it can no longer be saved."""
+    """The codec with what only training needs taken out; it can no longer be saved or trained."""
     if isinstance(codec, SeanetCodec):
         codec.fold_weight_norm()
+    for module in codec.modules():
+        if isinstance(module, ResidualQuantizer):
+            module.freeze()
     return codec
 
 

@@ -1,7 +1,8 @@
 """One strict, frozen config describes a whole model; an unknown key is an error."""
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -149,6 +150,13 @@ class CodecConfig(_Strict):
         frames = 1 + self.network.encoder_blocks * (self.network.kernel_frames - 1)
         return frames * self.hop_samples + self.delay_samples
 
+    @property
+    def decoder_reach_frames(self) -> int:
+        """Frames that the samples which a frame completes depend on, that frame included."""
+        network = self.network
+        overlapping = math.ceil(self.spectrum.overlap_samples / self.hop_samples)
+        return 1 + network.decoder_blocks * (network.kernel_frames - 1) + overlapping
+
     def bitrate_bps(self, n_q: int) -> Fraction:
         """Bits per second of `n_q` codebooks, exact."""
         return self.frame_rate * n_q * self.quantizer.bits_per_code
@@ -171,22 +179,37 @@ def parse_config(text: str, source: str) -> CodecConfig:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases: some lines of them can stand for gigabytes."""
+    """YAML without aliases, some lines of which can stand for gigabytes, and without a key given twice."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias (*); write the value out")
         return super().compose_node(parent, index)
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, count in Counter((key.tag, key.value) for key in keys).items():
+            if count > 1:
+                raise yaml.YAMLError(f"it gives {key[1]} {count} times; keep one of them")
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str, source: str) -> object:
+    """The values of YAML text; `source` names it in errors.
+
+    Raises `ConfigError` for what is no YAML, aliases, and keys given twice.
+    """
+    try:
+        # Safe in spite of the name: the loader is a SafeLoader.
+        return yaml.load(text, _PlainLoader)
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # Not all of PyYAML's errors are its own: a date in month 13, `!!int x`, lists a thousand deep.
+        raise ConfigError(f"{source} is not YAML: {' '.join(str(error).split())}; correct it") from error
+
 
 def parse_yaml(validate: Callable[[object], Parsed], text: str, source: str) -> Parsed:
     """What `validate` makes of YAML text. Raises `ConfigError` for what either refuses."""
-    try:
-        # Safe in spite of the name: the loader is a SafeLoader.
-        loaded = yaml.load(text, _PlainLoader)
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # Not all of PyYAML's errors are its own: a date in month 13, `!!int x`, lists a thousand deep.
-        raise ConfigError(f"{source} is not YAML: {error}") from error
+    loaded = load_yaml(text, source)
     try:
         return validate(loaded)
     except ValidationError as error:

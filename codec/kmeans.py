@@ -27,10 +27,17 @@ def kmeans(
     return centroids, counts
 
 
-def nearest(vectors: Tensor, centroids: Tensor) -> Tensor:
+def nearest(vectors: Tensor, centroids: Tensor, handicaps: Tensor | None = None) -> Tensor:
     """The centroid nearest to each of `vectors` `[row, dimension]`: int64 `[row]`, the first one of a tie.
 
     One product: the nearest centroid maximises `x . c - |c|^2 / 2`, so no `[row, centroid, dimension]` tensor
-    of differences is ever made.
+    of differences is ever made. `handicaps`: of these centroids, if they are known.
     """
-    return torch.addmm(centroids.square().sum(-1) * -0.5, vectors, centroids.t()).argmax(-1)
+    if handicaps is None:
+        handicaps = handicaps_of(centroids)
+    return torch.addmm(handicaps, vectors, centroids.t()).argmax(-1)
+
+
+def handicaps_of(centroids: Tensor) -> Tensor:
+    """What each of `[centroid, dimension]` adds to its product with a vector: `-|c|^2 / 2`."""
+    return centroids.square().sum(-1) * -0.5

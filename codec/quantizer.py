@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from codec.config import QuantizerConfig
-from codec.kmeans import nearest
+from codec.kmeans import handicaps_of, nearest
 
 ABSENT = -1
 """The code that stands for "this codebook is not in use in this frame"."""
@@ -35,16 +35,23 @@ class ResidualQuantizer(nn.Module):
     """A stack of Euclidean codebooks; entries are data, not parameters: training moves them by EMA."""
 
     codebooks: Tensor
+    _handicaps: Tensor | None
 
     def __init__(self, config: QuantizerConfig) -> None:
         super().__init__()
         self.config = config
         shape = (config.codebooks, config.codebook_size, config.dimension)
         self.register_buffer("codebooks", torch.zeros(shape))
+        self.register_buffer("_handicaps", None, persistent=False)
+
+    def freeze(self) -> None:
+        """The entries will not change again: what `search` needs of them alone is computed once."""
+        self._handicaps = torch.stack([handicaps_of(entries) for entries in self.codebooks])
 
     def search(self, residual: Tensor, stage: int) -> Tensor:
         """Index of the nearest entry for vectors `[row, dimension]`; the first one wins a tie."""
-        return nearest(residual, self.codebooks[stage])
+        handicaps = None if self._handicaps is None else self._handicaps[stage]
+        return nearest(residual, self.codebooks[stage], handicaps)
 
     def encode(self, vectors: Tensor, n_q: int) -> Tensor:
         """Codes int64 `[batch, n_q, frame]` of `[batch, frame, dimension]`.

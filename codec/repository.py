@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from codec.atomic import replacing, sync_directory
+from codec.atomic import open_plain, replacing, sync_directory
 from codec.errors import NotFoundError, RepositoryError
 from codec.manifest import Manifest, ManifestDraft, VersionName, is_model_name, is_version_name
 from codec.version import read_manifest, remove_drafts, verify_files, write_version
@@ -98,7 +98,7 @@ class Repository:
         """Where a channel points now."""
         path = self._channel_path(name, channel)
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 return Channel.model_validate_json(file.read(_MAX_CHANNEL_BYTES))
         except FileNotFoundError:
             known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"

@@ -175,15 +175,28 @@ class SeanetCodecConfig(_Strict):
     def receptive_field_samples(self) -> int | None:
         """Input samples that a frame's codes depend on; None for all (recurrence, group norm, level)."""
         network = self.network
+        return self._reach_samples(network.kernel, network.latent_kernel)
+
+    @property
+    def decoder_reach_frames(self) -> int | None:
+        """Frames that the samples which a frame completes depend on; None for all. At most one too many."""
+        network = self.network
+        reach = self._reach_samples(network.last_kernel, network.kernel)
+        # A sample may be the first of its frame, and reach back from there.
+        return None if reach is None else 1 + math.ceil(reach / self.hop_samples)
+
+    def _reach_samples(self, kernel: int, latent_kernel: int) -> int | None:
+        """Samples that one half of the network spans, of these kernels next to the audio and to the codes."""
+        network = self.network
         if network.lstm_layers or network.norm == "time_group_norm" or self.level == "rms":
             return None
-        reach, stride = network.kernel, 1
+        reach, stride = kernel, 1
         for ratio in reversed(network.time_ratios):
             for unit in range(network.residual_units):
                 reach += (network.residual_kernel - 1) * network.dilation_base**unit * stride
             reach += (2 * ratio - 1) * stride
             stride *= ratio
-        reach += (network.latent_kernel - 1) * stride
+        reach += (latent_kernel - 1) * stride
         window = self.domain.n_fft if isinstance(self.domain, SpectrogramDomain) else 1
         return (reach - 1) * self.input_hop_samples + window
 

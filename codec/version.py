@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from codec.atomic import sync_directory, sync_file
+from codec.atomic import open_plain, sync_directory, sync_file
 from codec.errors import RepositoryError
 from codec.manifest import (
     MANIFEST_NAME,
@@ -64,7 +64,7 @@ def read_manifest(version: Path) -> Manifest:
     """The manifest of a version folder. Raises `RepositoryError` if it is missing or damaged."""
     path = version / MANIFEST_NAME
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = file.read(MAX_MANIFEST_BYTES + 1)
     except FileNotFoundError as error:
         raise RepositoryError(f"{version} has no manifest; publish the model again") from error

@@ -1,6 +1,5 @@
 """The command `codecd serve`."""
 
-import ipaddress
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -8,14 +7,17 @@ from pydantic import ValidationError
 
 from codec.commands.options import SubParsers, add_command, add_repository, repository_of
 from codec.errors import InvalidRequestError
-from service.config import ServeConfig
+from service.config import ServeConfig, TlsConfig
+from service.keys_cli import add_caller_limits, caller_limits
 
 _EXAMPLES = """examples:
   codecd serve
   codecd serve --http-port 9000 --grpc-port 9001 --repository /srv/models
   codecd serve --workers 1 --slots 200
+  codecd serve --host 0.0.0.0 --keys keys.jsonl --tls-cert server.pem --tls-key server.key
   curl --data-binary @speech.wav 'localhost:8000/encode?n_q=8' > speech.cdc
   curl --data-binary @speech.cdc localhost:8000/decode > decoded.wav
+  curl -H "Authorization: Bearer $KEY" --data-binary @speech.wav https://codec.example/encode > speech.cdc
 """
 
 
@@ -23,12 +25,19 @@ def register_serve(commands: SubParsers) -> None:
     """Add `codecd serve`."""
     parser = add_command(commands, "serve", "serve the models of a repository over REST and gRPC", _EXAMPLES)
     _add_addresses(parser)
+    _add_access(parser)
     add_repository(parser)
     parser.add_argument(
         "--models",
         default="",
         metavar="NAME,NAME",
         help="what to serve, the default model first (default all)",
+    )
+    parser.add_argument(
+        "--channels",
+        default="stable",
+        metavar="NAME,NAME",
+        help="channels served side by side, the one for requests that name none first (default stable)",
     )
     parser.add_argument("--workers", type=int, help="processes per model version (default: one per core)")
     parser.add_argument("--slots", type=int, help="live streams that one worker holds")
@@ -40,23 +49,41 @@ def _add_addresses(parser: ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--http-port", type=int, default=8000, help="REST (default 8000)")
     parser.add_argument("--grpc-port", type=int, default=8001, help="gRPC (default 8001)")
-    parser.add_argument("--metrics-port", type=int, default=9100, help="Prometheus metrics (default 9100)")
     parser.add_argument(
+        "--metrics-port", type=int, default=9100, help="Prometheus metrics; front end i adds i (default 9100)"
+    )
+    parser.add_argument(
+        "--admin-port", type=int, default=8002, help="codecd admin, on this machine only (default 8002)"
+    )
+    parser.add_argument(
+        "--frontends", type=int, default=1, help="front end processes that share the ports (default 1)"
+    )
+
+
+def _add_access(parser: ArgumentParser) -> None:
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
+        "--keys", type=Path, metavar="FILE", help="who may call: a file that codecd keys add has written"
+    )
+    who.add_argument(
         "--insecure",
         action="store_true",
-        help="allow an address beyond this machine, without keys or TLS; put a gateway in front",
+        help="allow an address beyond this machine without keys; put a gateway in front",
     )
+    parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="certificate, with its chain")
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="private key, without a password")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, metavar="PEM", help="serve only callers with a certificate of these CAs"
+    )
+    add_caller_limits(parser, "for every caller whose key says nothing else")
 
 
 def _serve(arguments: Namespace) -> int:
     from service.supervisor.main import serve
 
-    if not arguments.insecure and not _is_loopback(arguments.host):
-        raise InvalidRequestError(
-            f"{arguments.host} can be reached from other machines and nothing would ask who is calling; "
-            "use --host 127.0.0.1 behind a gateway, or --insecure if that is what you want"
-        )
-    return serve(_config(arguments))
+    config = _config(arguments)
+    _check_access(config, arguments.insecure)
+    return serve(config)
 
 
 def _config(arguments: Namespace) -> ServeConfig:
@@ -68,17 +95,44 @@ def _config(arguments: Namespace) -> ServeConfig:
             http_port=arguments.http_port,
             grpc_port=arguments.grpc_port,
             metrics_port=arguments.metrics_port,
-            models=tuple(name for name in arguments.models.split(",") if name),
+            admin_port=arguments.admin_port,
+            frontends=arguments.frontends,
+            models=_names(arguments.models),
+            channels=_names(arguments.channels),
+            keys=arguments.keys,
+            tls=_tls(arguments),
+            caller_limits=caller_limits(arguments),
             **{name: value for name, value in chosen.items() if value is not None},
         )
     except ValidationError as error:
         raise InvalidRequestError(f"the options make no sense together: {error}") from error
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _tls(arguments: Namespace) -> TlsConfig | None:
+    certificate, key, client_ca = arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca
+    if certificate is None and key is None and client_ca is None:
+        return None
+    if certificate is None or key is None:
+        raise InvalidRequestError("TLS takes a certificate and its key; give both --tls-cert and --tls-key")
+    return TlsConfig(certificate=certificate, key=key, client_ca=client_ca)
+
+
+def _check_access(config: ServeConfig, insecure: bool) -> None:
+    """Raise now what the front end would raise as soon as it runs."""
+    from service.frontend.keys import read_keys
+    from service.frontend.tls import check_files
+
+    if config.keys is None and config.is_exposed and not insecure:
+        raise InvalidRequestError(
+            f"{config.host} can be reached from other machines and nothing would ask who is calling; "
+            "give --keys FILE (see codecd keys add --help), use --host 127.0.0.1 behind a gateway, "
+            "or --insecure if that is what you want"
+        )
+    if config.keys is not None:
+        read_keys(config.keys)
+    if config.tls is not None:
+        check_files(config.tls)

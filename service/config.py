@@ -1,5 +1,6 @@
 """What `codecd serve` is told, checked once and shared by the supervisor, the front end and the workers."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Self
@@ -29,13 +30,49 @@ class Limits(BaseModel):
     deadline_seconds: float = Field(30.0, gt=0)
 
 
+class CallerLimits(BaseModel):
+    """What one caller may use at a time; None = as much as there is.
+
+    `max_streams`: live streams open; `requests_per_second`: requests, and streams opened;
+    `audio_seconds_per_second`: audio of all its work; `max_queued_audio_seconds`: audio of one-shot
+    requests that wait or run. Every front-end process counts for itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_streams: int | None = Field(None, ge=0)
+    requests_per_second: float | None = Field(None, gt=0, allow_inf_nan=False)
+    audio_seconds_per_second: float | None = Field(None, gt=0, allow_inf_nan=False)
+    max_queued_audio_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    def or_else(self, defaults: "CallerLimits") -> "CallerLimits":
+        """These limits, and those of `defaults` where nothing is said."""
+        return CallerLimits(**(defaults.model_dump() | self.model_dump(exclude_none=True)))
+
+
+class TlsConfig(BaseModel):
+    """PEM files: the server's certificate with its chain, its private key without a password, and, if
+    callers have to show a certificate too, those that may have signed it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
 class ServeConfig(BaseModel):
     """The service as a whole.
 
+    Ports of 0 are chosen by the system. `frontends`: processes that share `http_port` and `grpc_port`; the
+    i-th one tells its metrics on `metrics_port + i`. `admin_port` is always on the loopback address.
     `models`: names to serve, the first one is the default; empty = every model of the repository.
+    `channels`: which channels of every model are served side by side, the first one where none is named.
     `workers`: processes per model version. `slots` and `max_jobs`: live streams and one-shot requests
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
-    `drain_seconds`: how long a replaced version may keep its open streams.
+    `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
+    may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who
+    call without keys together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,8 +82,10 @@ class ServeConfig(BaseModel):
     http_port: int = Field(8000, ge=0, le=65_535)
     grpc_port: int = Field(8001, ge=0, le=65_535)
     metrics_port: int = Field(9100, ge=0, le=65_535)
+    admin_port: int = Field(0, ge=0, le=65_535)
+    frontends: int = Field(1, ge=1, le=64)
     models: tuple[str, ...] = ()
-    channel: str = "stable"
+    channels: tuple[str, ...] = Field(("stable",), min_length=1)
     workers: int = Field(default_factory=_cores, ge=1, le=256)
     slots: int = Field(64, ge=1, le=4096)
     max_jobs: int = Field(64, ge=1, le=4096)
@@ -55,6 +94,19 @@ class ServeConfig(BaseModel):
     drain_seconds: float = Field(600.0, ge=0)
     channel_poll_seconds: float = Field(1.0, gt=0)
     limits: Limits = Limits()
+    keys: Path | None = None
+    tls: TlsConfig | None = None
+    caller_limits: CallerLimits = CallerLimits()
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether other machines can reach the service."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
 
     @model_validator(mode="after")
     def _a_longest_request_fits(self) -> Self:

@@ -16,9 +16,8 @@ What the fields mean for each kind is said in `Kind`.
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 _HEADER = struct.Struct("<IBBHQIIqI")
 
@@ -40,14 +39,16 @@ class Kind(IntEnum):
     """<- first message on a connection; payload is the JSON of `service.model_info.ModelInfo`."""
     JOB = 2
     """-> one-shot work: operation, n_q, session (unique per connection), value = deadline on the
-    monotonic clock in ns (0 = none); payload = samples (encode) or codes (decode)."""
+    monotonic clock in ns (0 = none), sequence = number of the caller; payload = samples (encode) or codes
+    (decode)."""
     RESULT = 3
     """<- the whole answer to a JOB: n_q; payload = codes (encode) or samples (decode, the delay already
     dropped, not yet trimmed); queue_us and run_us tell where the time went."""
     CANCEL = 4
     """-> forget a JOB or a stream; nothing more is sent for the session."""
     OPEN = 5
-    """-> open a stream: operation, n_q, session. Answered by OPENED or FAILED."""
+    """-> open a stream: operation, n_q, session, sequence = number of the caller. Answered by OPENED or
+    FAILED."""
     OPENED = 6
     """<- the stream holds a slot from now on."""
     DATA = 7
@@ -65,14 +66,18 @@ class Kind(IntEnum):
     """<- the session ended in an error: value = `service.status.Condition`, payload = UTF-8 message."""
     STATS = 12
     """<- JSON of counters and gauges, about once a second (see `service.worker.stats`)."""
+    BULK = 13
+    """-> a JOB that is run when nothing else is there to do; answered in the same way."""
 
 
 _KINDS = {int(kind): kind for kind in Kind}
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; fields that a kind does not use are zero."""
+class Message(NamedTuple):
+    """One message; fields that a kind does not use are zero.
+
+    A tuple, because making a frozen dataclass of so many fields takes four times as long.
+    """
 
     kind: Kind
     session: int = 0
@@ -106,28 +111,33 @@ class MessageReader:
     """Cuts a byte stream into messages; many may come out of one wake-up."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """Yield every message completed by `data`.
 
         Raises `ProtocolError` for an unknown kind or an impossible length.
         """
-        self._buffer += data
-        start = 0
-        buffer = self._buffer
-        while len(buffer) - start >= _HEADER.size:
+        # Most pieces begin and end with whole messages: what is in them is copied once.
+        rest, start = self._rest, 0
+        if rest:
+            rest += data
+        source = rest or data
+        available = len(source)
+        while available - start >= _HEADER.size:
             length, kind, operation, n_q, session, sequence, queue_us, value, run_us = _HEADER.unpack_from(
-                buffer, start
+                source, start
             )
             known = _KINDS.get(kind)
             if known is None or length > MAX_PAYLOAD_BYTES:
                 raise ProtocolError(f"kind {kind}, payload of {length} bytes")
             end = start + _HEADER.size + length
-            if len(buffer) < end:
+            if available < end:
                 break
-            payload = bytes(memoryview(buffer)[start + _HEADER.size : end])
+            payload = bytes(memoryview(source)[start + _HEADER.size : end])
             start = end
             yield Message(known, session, operation, n_q, sequence, value, queue_us, run_us, payload)
-        if start:
-            del buffer[:start]
+        if rest:
+            del rest[:start]
+        else:
+            rest += memoryview(data)[start:]

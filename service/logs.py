@@ -6,11 +6,14 @@ import sys
 import time
 from typing import Any
 
+from service.request_context import CALLER, REQUEST_ID
+
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as JSON: time, level, process, logger, message, and whatever `extra` was given."""
+    """A record as JSON: time, level, process, logger, message, the id of the request that it belongs to, if
+    any, and whatever `extra` was given."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -26,6 +29,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request_id := REQUEST_ID.get():
+            entry["request_id"] = request_id
+        if caller := CALLER.get():
+            entry["caller"] = caller
         entry |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -32,6 +32,8 @@ class Condition(IntEnum):
     CANCELLED = 10
     SLOW_CONSUMER = 11
     INTERNAL = 12
+    PERMISSION_DENIED = 13
+    QUOTA_EXCEEDED = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,11 @@ ANSWERS: dict[Condition, Answer] = {
     Condition.UNSUPPORTED_MEDIA: Answer(grpc.StatusCode.INVALID_ARGUMENT, 415),
     Condition.LIMIT_EXCEEDED: Answer(grpc.StatusCode.INVALID_ARGUMENT, 413),
     Condition.UNAUTHENTICATED: Answer(grpc.StatusCode.UNAUTHENTICATED, 401),
+    Condition.PERMISSION_DENIED: Answer(grpc.StatusCode.PERMISSION_DENIED, 403),
     Condition.NOT_FOUND: Answer(grpc.StatusCode.NOT_FOUND, 404),
     Condition.TOKEN_SPACE_MISMATCH: Answer(grpc.StatusCode.FAILED_PRECONDITION, 409),
     Condition.OVERLOADED: Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, 503, retry=True),
+    Condition.QUOTA_EXCEEDED: Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, 429, retry=True),
     Condition.UNAVAILABLE: Answer(grpc.StatusCode.UNAVAILABLE, 503, retry=True),
     Condition.DEADLINE_EXCEEDED: Answer(grpc.StatusCode.DEADLINE_EXCEEDED, 504),
     Condition.CANCELLED: Answer(grpc.StatusCode.CANCELLED, 499),
@@ -70,12 +74,16 @@ _OF_ERROR: tuple[tuple[type[CodecError], Condition], ...] = (
 
 
 class ServiceError(Exception):
-    """A request that ends in a condition of the table, with a message for the caller."""
+    """A request that ends in a condition of the table, with a message for the caller.
 
-    def __init__(self, condition: Condition, message: str) -> None:
+    `retry_after_seconds`: when to ask again, where that is known better than the table knows it.
+    """
+
+    def __init__(self, condition: Condition, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.condition = condition
         self.message = message
+        self.retry_after_seconds = retry_after_seconds
 
 
 def service_error(error: CodecError) -> ServiceError:

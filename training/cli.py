@@ -19,7 +19,7 @@ _TRAIN_EXAMPLES = """examples:
   codecd train stream_16k data.train=speech/ --out runs/a
   codecd train stream_16k data.train=speech/ steps=500 optimiser.learning_rate=5e-4 --out runs/b
   codecd train stream_16k data.train=speech/ --out runs/a        (again: resumes where it stopped)
-  codecd train funcodec_16k data.train=LibriTTS/train-clean-100 data.valid=valid.csv --out runs/c
+  codecd train funcodec_16k data.train=libritts:corpora:train-clean-100 data.valid=valid.csv --out runs/c
   codecd train stream_16k init=stream_16k@stable data.train=mine/ linear_start=false steps=2000 --out runs/d
   torchrun --nproc-per-node 4 -m codec.cli train funcodec_16k data.train=wav.scp --out runs/e
   tensorboard --logdir runs/
@@ -29,6 +29,7 @@ _EVAL_EXAMPLES = """examples:
   codecd eval stream_16k recordings/ --out report/
   codecd eval stream_16k valid.csv --select kind=clean --n-q 2,4,8,16,32 --baselines opus,codec2 --out report/
   codecd eval stream_16k valid.csv --every 10 --metrics pesq,stoi --baselines opus:6000 --out quick/
+  codecd eval runs/a valid.csv --beside stream_16k,runs/b/best.pt --out report/      (before it is published)
 """
 
 _PROBE_ABOUT = """\
@@ -48,7 +49,7 @@ _PROBE_EXAMPLES = """examples:
 
 _PUBLISH_EXAMPLES = """examples:
   codecd publish runs/a --name stream_16k
-  codecd publish runs/a --name stream_16k --channel canary
+  codecd publish runs/a --name stream_16k --channel canary --report report/
 """
 
 
@@ -68,8 +69,13 @@ def register_eval(commands: SubParsers) -> None:
     parser = add_command(
         commands, "eval", "measure a model's quality, bitrate and speed, beside other codecs", _EVAL_EXAMPLES
     )
-    parser.add_argument("model", metavar="MODEL", help="name, name@channel, name@version, or a folder")
+    parser.add_argument(
+        "model", metavar="MODEL", help="name, name@channel, name@version, a folder, or a run as it is now"
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder, or CSV with a column path or file")
+    parser.add_argument(
+        "--beside", type=_words, default=(), metavar="MODEL,MODEL", help="other models, in the same tables"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
     parser.add_argument("--n-q", type=_numbers, metavar="N,N", help="codebooks (default: 1, 2, 4, ... all)")
     parser.add_argument(
@@ -146,6 +152,7 @@ def register_publish(commands: SubParsers) -> None:
     parser.add_argument("--description", default="", help="one line for people")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights")
     parser.add_argument("--card", type=Path, help="Markdown model card to publish with it")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="what codecd eval wrote about this run")
     add_repository(parser)
     parser.set_defaults(run=_publish)
 
@@ -167,7 +174,8 @@ def _train(arguments: Namespace) -> int:
 
 
 def _eval(arguments: Namespace) -> int:
-    from training.evaluation.evaluation import MARKDOWN_NAME, Request, evaluate
+    from training.evaluation.evaluation import Request, evaluate
+    from training.evaluation.report_folder import MARKDOWN_NAME
 
     refuse_existing(arguments.out / MARKDOWN_NAME, arguments.force)
     request = Request(
@@ -176,6 +184,7 @@ def _eval(arguments: Namespace) -> int:
         data=arguments.data,
         out=arguments.out,
         n_q=arguments.n_q,
+        beside=arguments.beside,
         baselines=arguments.baselines,
         select=arguments.select,
         every=arguments.every,
@@ -241,6 +250,7 @@ def _publish(arguments: Namespace) -> int:
         description=arguments.description,
         licence=arguments.licence,
         card=arguments.card,
+        report=arguments.report,
     )
     print(publish_run(arguments.run_folder, repository_of(arguments), publication))
     return 0

@@ -45,8 +45,9 @@ class DataConfig(StrictConfig):
     """The recordings and the batches that are made of them.
 
     `train`, `valid`: a folder, a manifest (`.csv` or `.jsonl` with a column `path` or `file`, and `labels`
-    for models with a semantic stream), a Kaldi `wav.scp`, or a list of these; `labels`, `valid_labels`: the
-    folder of label files that mirrors the folder of recordings; `vocabulary`: names of labels.
+    for models with a semantic stream), a Kaldi `wav.scp`, `libritts:ROOT:train-clean-100` (that subset below
+    `ROOT/LibriTTS`), or a list of these; `labels`, `valid_labels`: the folder of label files that mirrors the
+    folder of recordings; `vocabulary`: names of labels.
 
     `crop_seconds`, `batch_items`: of all ranks together; `gain_db`: range of the level shift;
     `memory_gib`: recordings that decode to more stay on the disk, and crops are read from there; `workers`:

@@ -10,7 +10,7 @@ from codec.model_config import ModelConfig, parse_model_config, read_model_confi
 from codec.repository import Repository
 from codec.version import read_manifest, verify_files
 from codec.weights import load_weights
-from training.run_state import CHECKPOINT, read_run, same_layout
+from training.run_state import find_checkpoint, read_run, same_layout
 from training.trainer import Trainer
 
 
@@ -34,8 +34,8 @@ def read_initial(reference: str, repository: Path) -> Initial:
     Imported models are versions like ours. Raises what `read_run`, `Repository` and `load_weights` raise.
     """
     path = Path(reference)
-    if path.is_file() or (path / CHECKPOINT).is_file():
-        state = read_run(path if path.is_file() else path / CHECKPOINT)
+    if checkpoint := find_checkpoint(path):
+        state = read_run(checkpoint)
         config = parse_model_config(state["config"], "the run's config")
         return Initial(config, state["codec"] | state["average"], state["codebooks"], state.get("judge", {}))
     if path.is_dir():

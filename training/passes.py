@@ -13,6 +13,7 @@ from codec.seanet_config import SeanetCodecConfig
 from codec.seanet_model import SeanetCodec
 from codec.seanet_training import seanet_pass
 from codec.weights import AnyCodec
+from training.compiled import compiled
 from training.data import Batch
 from training.ranks import Ranks, SharedQuantizer
 
@@ -36,10 +37,11 @@ def random_codec(config: ModelConfig) -> AnyCodec:
     return SeanetCodec(config) if isinstance(config, SeanetCodecConfig) else Codec(config)
 
 
-def for_crops(codec: AnyCodec, crop_samples: int, ranks: Ranks) -> AnyCodec:
+def for_crops(codec: AnyCodec, crop_samples: int, ranks: Ranks, *, fast: bool = False) -> AnyCodec:
     """The codec as training passes see it: the same weights, and crops are coded whole.
 
-    With several ranks its quantizer sees the latents of all.
+    With several ranks its quantizer sees the latents of all. `fast`: its networks are compiled; the quantizer
+    is not, whose work depends on the codebooks in use.
     """
     view = copy(codec)
     # The view's own table of children: what is replaced in it stays in the codec.
@@ -49,6 +51,9 @@ def for_crops(codec: AnyCodec, crop_samples: int, ranks: Ranks) -> AnyCodec:
         view.config = view.config.model_copy(update={"segments": segments})
     if ranks.count > 1:
         view._modules["quantizer"] = SharedQuantizer(codec.quantizer, ranks)
+    if fast:
+        for name in ("encoder", "decoder"):
+            view._modules[name] = compiled(codec.get_submodule(name), ranks.device)
     return view
 
 

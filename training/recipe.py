@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from codec.config import explain
+from codec.config import explain, load_yaml, read_text
 from codec.errors import ConfigError
 from training.data_config import DataConfig
 from training.discriminators.config import DiscriminatorsConfig
@@ -58,9 +58,14 @@ class Recipe(StrictConfig):
     """One training run of `model` (a preset name or the path of a config; absent: that of `init`).
 
     `init`: weights to begin with, of a published version (name, name@channel, folder) or of a checkpoint.
-    `device`: "auto" is a GPU where there is one. From step `freeze_encoder_at` on, the encoder stays at its
-    running average; codebooks and decoder go on. That is the second stage of AudioDec, which spares half the
-    work while discriminators are listening.
+    `device`: "auto" is a GPU where there is one.
+
+    `compile`: encoder, decoder, losses and discriminators run as code that torch makes for them at the first
+    step, which takes minutes. It is meant for GPUs, where starting many small kernels can cost more than
+    their work; on one CPU core it gained nothing (`tests.bench.training_speed compile=true` measures it).
+
+    From step `freeze_encoder_at` on, the encoder stays at its running average; codebooks and decoder go on.
+    That is the second stage of AudioDec, which spares half the work while discriminators are listening.
 
     `keep_last`: how many checkpoints stay beside the last one; the best one by the mel distance on
     `data.valid`, taken every `validate_every` steps on `validate_items` crops, stays too.
@@ -72,6 +77,7 @@ class Recipe(StrictConfig):
     steps: PositiveInt
     device: Literal["auto", "cpu", "cuda"] = "auto"
     bfloat16: bool = False
+    compile: bool = False
     linear_start: bool = False
     freeze_encoder_at: Annotated[int, Field(ge=0)] | None = None
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
@@ -110,16 +116,14 @@ def load_recipe(name_or_path: str, overrides: list[str]) -> Recipe:
     """A shipped recipe by name or a YAML file by path, with `dotted.key=value` overrides applied.
 
     A recipe's `base` names another one that it changes: a shipped one, or a file beside it. Sections are
-    merged key by key. Raises `ConfigError` for a recipe that does not exist, is its own base, or does not
-    validate, naming the key.
+    merged key by key. Raises `ConfigError` for a recipe that does not exist, is no plain YAML (aliases, a key
+    given twice), is its own base, or does not validate, naming the key.
     """
     try:
         tree = _tree(name_or_path, Path(), ())
         for override in overrides:
             _apply(tree, override)
         return Recipe.model_validate(tree)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {name_or_path} or an override of it is not YAML: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"recipe {name_or_path} does not make sense; correct {explain(error)}") from error
 
@@ -131,14 +135,14 @@ def _tree(name_or_path: str, beside: Path, users: tuple[str, ...]) -> dict[str, 
     if name_or_path in shipped:
         key, text = name_or_path, shipped[name_or_path]
     elif path.is_file():
-        key, text = str(path.resolve()), path.read_text(encoding="utf-8", errors="replace")
+        key, text = str(path.resolve()), read_text(path)
     else:
         raise ConfigError(f"{name_or_path!r} is no recipe and no file; recipes: {', '.join(sorted(shipped))}")
     if key in users:
         raise ConfigError(
             f"recipe {name_or_path} is its own base, by way of {', '.join(users)}; break the circle"
         )
-    tree = yaml.safe_load(text)
+    tree = load_yaml(text, f"recipe {name_or_path}")
     if not isinstance(tree, dict):
         raise ConfigError(f"{name_or_path} is no recipe; a recipe is a YAML mapping, see training/recipes")
     base = tree.pop("base", None)
@@ -166,4 +170,4 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         tree = tree[parent]
         if not isinstance(tree, dict):
             raise ConfigError(f"override {override!r}: {parent} is a value, not a section; drop .{leaf}")
-    tree[leaf] = yaml.safe_load(value)
+    tree[leaf] = load_yaml(value, f"override {override!r}")

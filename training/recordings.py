@@ -1,9 +1,4 @@
-"""Which recordings there are: below a folder, in a CSV or JSONL manifest, or in a Kaldi `wav.scp`.
-
-A corpus that is a folder of audio, as LibriTTS is (`data.train=[LibriTTS/train-clean-100, ...]`), is read as
-one. torchaudio's class for it is of no use to a codec: it decodes by a package that CPU builds lack, and
-refuses utterances without both transcripts.
-"""
+"""Which recordings there are: below a folder, in a CSV or JSONL manifest, a Kaldi `wav.scp`, LibriTTS."""
 
 import csv
 import json
@@ -13,6 +8,7 @@ from pathlib import Path
 
 from codec.audio import AUDIO_SUFFIXES
 from codec.errors import ConfigError, InvalidAudioError
+from training.libritts import LibriTts
 
 PATH_COLUMNS = ("path", "file")
 
@@ -44,7 +40,9 @@ def find_recordings(sources: Sequence[Path], labels: Path | None = None) -> list
 
 def _of_source(source: Path, labels: Path | None) -> list[Recording]:
     readers = {".csv": _of_csv, ".jsonl": _of_jsonl, ".scp": _of_scp}
-    if source.is_file():
+    if corpus := LibriTts.parse(source):
+        found = [Recording(path, labels, corpus.folder) for path in corpus.files()]
+    elif source.is_file():
         if source.suffix not in readers:
             raise ConfigError(f"{source} is no folder, no .csv, .jsonl or .scp; name one of these")
         try:

@@ -38,6 +38,14 @@ def save_run(trainer: Trainer, path: Path) -> None:
         torch.save(state, draft)
 
 
+def find_checkpoint(path: Path) -> Path | None:
+    """The checkpoint that a path means: a file, or the last one of a run's folder; None if it is no such."""
+    last = path / CHECKPOINT
+    if last.is_file():
+        return last
+    return path if path.is_file() else None
+
+
 def read_run(path: Path) -> dict[str, Any]:
     """A checkpoint's content; nothing in it is executed.
 

@@ -17,11 +17,11 @@ from codec.quantizer import ResidualQuantizer
 from codec.weights import AnyCodec
 from training.balancer import Balancer
 from training.codebooks import CodebookLearner
+from training.compiled import compiled
 from training.data import TrainingAudio
 from training.discriminators.discriminators import Discriminators
-from training.discriminators.judgement import Judgement
+from training.jury import Jury
 from training.linear_start import start_linear
-from training.losses.adversarial import adversarial_loss, discriminator_loss, feature_loss
 from training.losses.reconstruction import ReconstructionLoss
 from training.passes import Pass, for_crops, run_pass
 from training.prefetch import Prefetch
@@ -51,22 +51,27 @@ class Trainer:
         self.data = data
         self.ranks = ranks
         self._batches = Prefetch(lambda step: data.batch(step, ranks.rows), recipe.data.workers)
-        self._listening = for_crops(codec, data.crop_samples, ranks)
+        self.view = for_crops(codec, data.crop_samples, ranks, fast=recipe.compile)
         self.average = {name: p.detach().clone() for name, p in codec.named_parameters()}
         self.codebooks: CodebookLearner | None = None
         if isinstance(codec.quantizer, ResidualQuantizer):
             self.codebooks = CodebookLearner(codec.quantizer, recipe.codebooks)
         self.weights = recipe.losses.weights
         self.loss = ReconstructionLoss(codec.config.sample_rate, self.weights).to(ranks.device)
+        if recipe.compile:
+            self.loss = compiled(self.loss, ranks.device)
         self.balancer = Balancer()
         self.generator_loss = 0.0
         self.optimiser = _adam(codec, recipe, recipe.optimiser.learning_rate, recipe.optimiser.betas)
         self.judge: Discriminators | None = None
         self.judge_optimiser: torch.optim.Optimizer | None = None
+        self.jury: Jury | None = None
         if recipe.discriminator:
             plan = recipe.discriminator
             self.judge = Discriminators(plan).to(ranks.device)
             self.judge_optimiser = _adam(self.judge, recipe, plan.learning_rate, plan.betas)
+            heard = compiled(self.judge, ranks.device) if recipe.compile else self.judge
+            self.jury = Jury(heard, recipe, ranks, codec.config.channels)
         self.best_distance = math.inf
         self.step = 0
 
@@ -113,16 +118,12 @@ class Trainer:
     def _forward(self) -> Pass:
         batch = self._batches.get(self.step).to(self.ranks.device)
         n_q = self._draw_n_q() if self.quantizing else None
-        return run_pass(self._listening, batch, n_q, self.recipe.bfloat16)
+        return run_pass(self.view, batch, n_q, self.recipe.bfloat16)
 
     def _discriminator_phase(self, forward: Pass, log: StepLog) -> None:
-        assert self.judge and self.judge_optimiser and self.recipe.discriminator
+        assert self.jury and self.judge and self.judge_optimiser and self.recipe.discriminator
         plan = self.recipe.discriminator
-        rows = self._judged_rows()
-        with self._autocast():
-            real = self.judge(forward.target[rows])
-            fake = self.judge(forward.output[rows].detach())
-            loss = discriminator_loss(_logits(real), _logits(fake))
+        loss = self.jury.loss(forward)
         log.terms["discriminator"] = float(self.ranks.mean(loss))
         # A loss that is not finite passes, to be found by the update.
         resting = plan.gated and log.terms["discriminator"] <= self.generator_loss
@@ -133,8 +134,8 @@ class Trainer:
 
     def _generator_phase(self, forward: Pass, log: StepLog) -> None:
         terms = self.loss(forward.target, forward.output)
-        if self._judging():
-            terms |= self._judged_terms(forward)
+        if self.jury and self._judging():
+            terms |= self.jury.terms(forward)
         heard = list(terms)
         if forward.quantized:
             losses = {"commitment": forward.quantized.commitment, "codebook": forward.quantized.codebook_loss}
@@ -158,32 +159,6 @@ class Trainer:
         """Norms of gradients by one item: a loss is the mean over all ranks' items, not over this one's."""
         return self.ranks.mean(norms) / self.ranks.count
 
-    def _judged_terms(self, forward: Pass) -> dict[str, Tensor]:
-        assert self.judge and self.recipe.discriminator
-        rows = self._judged_rows()
-        terms = {}
-        with self._autocast():
-            fake = self.judge(forward.output[rows])
-            if "adversarial" in self.weights:
-                terms["adversarial"] = adversarial_loss(_logits(fake))
-            if "features" in self.weights:
-                with torch.no_grad():
-                    real = self.judge(forward.target[rows])
-                relative = self.recipe.losses.relative_features
-                terms["features"] = feature_loss(
-                    _features(real), _features(fake), relative=relative, of_all=self.ranks.mean
-                )
-        return terms
-
-    def _judged_rows(self) -> slice:
-        """The rows of a pass that discriminators hear: this rank's part of the recipe's items."""
-        assert self.recipe.discriminator
-        items = self.recipe.discriminator.items
-        return slice(None if items is None else items // self.ranks.count * self.codec.config.channels)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.recipe.bfloat16)
-
     def _update(self, name: str, module: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
         self._finite(f"{name} loss", self.ranks.mean(loss))
         optimiser.zero_grad(set_to_none=True)
@@ -195,12 +170,14 @@ class Trainer:
         optimiser.step()
 
     def _start_codebooks(self, learner: CodebookLearner) -> None:
+        # Not the view of the steps: a pass without gradients would be compiled for this alone.
+        view = for_crops(self.codec, self.data.crop_samples, self.ranks)
         vectors: list[Tensor] = []
         offset = 0
         while sum(len(v) for v in vectors) < self.recipe.codebooks.start_vectors:
             batch = self.data.batch(_before(100 + offset), self.ranks.rows).to(self.ranks.device)
             with torch.no_grad():
-                latent = run_pass(self._listening, batch, None, bfloat16=False).latent
+                latent = run_pass(view, batch, None, bfloat16=False).latent
             vectors.append(self.ranks.gather(latent).flatten(0, 1))
             offset += 1
         learner.start(torch.cat(vectors), len(vectors[0]), self._generator("kmeans"))
@@ -267,11 +244,3 @@ def _adam(
 ) -> torch.optim.Optimizer:
     decay = recipe.optimiser.weight_decay
     return torch.optim.AdamW(module.parameters(), rate, betas=betas, weight_decay=decay)
-
-
-def _logits(judgements: list[Judgement]) -> list[Tensor]:
-    return [judgement.logits for judgement in judgements]
-
-
-def _features(judgements: list[Judgement]) -> list[tuple[Tensor, ...]]:
-    return [judgement.features for judgement in judgements]

@@ -2,6 +2,7 @@
 
 from service.client.aio import AsyncClient
 from service.client.blocking import Client
+from service.client.credentials import Tls
 from service.client.errors import (
     ClientError,
     DeadlineError,
@@ -23,6 +24,7 @@ __all__ = [
     "RefusedError",
     "Selection",
     "ServiceFailedError",
+    "Tls",
     "TokenChunk",
     "TokensInput",
     "TryAgainError",

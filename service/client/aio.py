@@ -1,10 +1,8 @@
 """The asynchronous client."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc
 import httpx
@@ -13,7 +11,9 @@ from codec.audio import Audio
 from codec.tokens import Codes, Labels, Tokens
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
-from service.client.errors import ClientError, TryAgainError, from_rpc, from_transport
+from service.client.aio_stream import converse
+from service.client.credentials import Tls, http_options, with_key
+from service.client.errors import from_rpc, from_transport
 from service.client.exchange import (
     AudioInput,
     Selection,
@@ -25,19 +25,11 @@ from service.client.exchange import (
     tokens_of,
 )
 from service.client.labelled import encode_request, model_request, tokens_of_answer
-from service.client.streams import (
-    AudioChunk,
-    DecodeTalk,
-    EncodeTalk,
-    PcmInput,
-    TokenChunk,
-    check_end,
-)
+from service.client.streams import AudioChunk, PcmInput, TokenChunk
+from service.client.talks import DecodeTalk, EncodeTalk, ReconstructTalk
 from service.model_info import ModelInfo
 
 _DEFAULT = Selection()
-_LOST_STATUS = "Internal error from Core"
-_RETRY_SECONDS = 1.0
 
 
 class AsyncClient:
@@ -48,11 +40,18 @@ class AsyncClient:
         url: str = "http://127.0.0.1:8000",
         grpc_target: str = "127.0.0.1:8001",
         timeout_seconds: float = 60.0,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_seconds)
-        self._channel = grpc.aio.insecure_channel(grpc_target)
-        self._stub = codec_pb2_grpc.CodecStub(self._channel)
-        self._models = codec_pb2_grpc.ModelsStub(self._channel)
+        options = http_options(api_key, tls)
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_seconds, **options)
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(grpc_target)
+        else:
+            self._channel = grpc.aio.secure_channel(grpc_target, tls.channel_credentials())
+        self._stub = with_key(codec_pb2_grpc.CodecStub(self._channel), api_key)
+        self._models = with_key(codec_pb2_grpc.ModelsStub(self._channel), api_key)
         self._timeout_seconds = timeout_seconds
 
     async def encode(
@@ -89,19 +88,35 @@ class AsyncClient:
             raise from_transport(error) from error
 
     async def stream_encode(
-        self, pcm: AsyncIterable[PcmInput], selection: Selection = _DEFAULT
+        self, pcm: AsyncIterable[PcmInput], selection: Selection = _DEFAULT, *, resume_seconds: float = 0.0
     ) -> AsyncIterator[TokenChunk]:
-        """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded."""
+        """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded.
+
+        `resume_seconds`: for how long a lost stream is tried to be opened again, to go on where it was.
+        """
         talk = EncodeTalk(selection)
-        async for chunk in _converse(talk, pcm, self._stub.StreamEncode):
+        async for chunk in converse(talk, pcm, self._stub.StreamEncode, resume_seconds):
             yield chunk
 
     async def stream_decode(
-        self, tokens: AsyncIterable[TokenChunk | Codes], token_space: str, model: str | None = None
+        self,
+        tokens: AsyncIterable[TokenChunk | Codes],
+        token_space: str,
+        model: str | None = None,
+        *,
+        resume_seconds: float = 0.0,
     ) -> AsyncIterator[AudioChunk]:
-        """Audio of tokens that are still coming."""
+        """Audio of tokens that are still coming; `resume_seconds` as in `stream_encode`."""
         talk = DecodeTalk(token_space, model)
-        async for chunk in _converse(talk, tokens, self._stub.StreamDecode):
+        async for chunk in converse(talk, tokens, self._stub.StreamDecode, resume_seconds):
+            yield chunk
+
+    async def stream_reconstruct(
+        self, pcm: AsyncIterable[PcmInput], selection: Selection = _DEFAULT, *, resume_seconds: float = 0.0
+    ) -> AsyncIterator[AudioChunk]:
+        """Audio through the codec and back while it is still coming; as long as what went in."""
+        talk = ReconstructTalk(selection)
+        async for chunk in converse(talk, pcm, self._stub.StreamReconstruct, resume_seconds):
             yield chunk
 
     async def close(self) -> None:
@@ -130,63 +145,3 @@ class AsyncClient:
             return await self._http.post(path, content=body, params=query)
         except httpx.TransportError as error:
             raise from_transport(error) from error
-
-
-async def _converse(talk: Any, pieces: AsyncIterable[Any], method: Any) -> AsyncIterator[Any]:
-    """Send pieces and yield what comes back, until both sides are done."""
-    opened = asyncio.Event()
-
-    async def requests() -> AsyncIterator[Any]:
-        yield talk.open()
-        await opened.wait()
-        async for piece in pieces:
-            if talk.is_leaving:
-                return
-            yield talk.request(piece)
-
-    call = method(requests())
-    statuses: list[grpc.aio.AioRpcError] = []
-    call.add_done_callback(partial(_note_status, statuses))
-    try:
-        async for response in call:
-            opened.set()
-            for chunk in talk.chunks(response):
-                yield chunk
-    except grpc.aio.AioRpcError as error:
-        raise _error_of(error, statuses) from error
-    finally:
-        call.cancel()
-    check_end(talk)
-
-
-def _error_of(error: grpc.aio.AioRpcError, statuses: list[grpc.aio.AioRpcError]) -> ClientError:
-    """The error that the end of a stream means.
-
-    A write that is under way when a stream ends makes grpc.aio replace the status, whatever it was, with
-    an INTERNAL of its own (grpc/grpc#36066); `statuses` has those before it.
-    """
-    if error.details() != _LOST_STATUS:
-        return from_rpc(error)
-    for status in statuses:
-        if status.details() != _LOST_STATUS:
-            return from_rpc(status)
-    message = "the stream has ended while it was being written to; open it again"
-    return TryAgainError("unavailable", message, _RETRY_SECONDS)
-
-
-def _note_status(statuses: list[grpc.aio.AioRpcError], call: Any) -> None:
-    """Called whenever the status of a call is set; what its coroutines return is there then."""
-    code, initial, trailing, details = (
-        _result(coroutine)
-        for coroutine in (call.code(), call.initial_metadata(), call.trailing_metadata(), call.details())
-    )
-    statuses.append(grpc.aio.AioRpcError(code, initial, trailing, details))
-
-
-def _result(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that has nothing to wait for."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise RuntimeError("grpc.aio waits for a status that it has")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc
 import httpx
@@ -11,6 +11,8 @@ from codec.audio import Audio
 from codec.tokens import Codes, Labels, Tokens
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
+from service.client.blocking_stream import converse
+from service.client.credentials import Tls, http_options, with_key
 from service.client.errors import from_rpc, from_transport
 from service.client.exchange import (
     AudioInput,
@@ -23,14 +25,8 @@ from service.client.exchange import (
     tokens_of,
 )
 from service.client.labelled import encode_request, model_request, tokens_of_answer
-from service.client.streams import (
-    AudioChunk,
-    DecodeTalk,
-    EncodeTalk,
-    PcmInput,
-    TokenChunk,
-    check_end,
-)
+from service.client.streams import AudioChunk, PcmInput, TokenChunk
+from service.client.talks import DecodeTalk, EncodeTalk, ReconstructTalk
 from service.model_info import ModelInfo
 
 _DEFAULT = Selection()
@@ -39,6 +35,7 @@ _DEFAULT = Selection()
 class Client:
     """Talks to one service: REST for whole files, gRPC for live streams. Use it as a context manager.
 
+    `api_key`: for a service that asks for one. `tls`: for one that has it; `url` is then an https one.
     Every method raises `ClientError`; a `TryAgainError` says after how many seconds to ask again.
     """
 
@@ -47,11 +44,18 @@ class Client:
         url: str = "http://127.0.0.1:8000",
         grpc_target: str = "127.0.0.1:8001",
         timeout_seconds: float = 60.0,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout_seconds)
-        self._channel = grpc.insecure_channel(grpc_target)
-        self._stub = codec_pb2_grpc.CodecStub(self._channel)
-        self._models = codec_pb2_grpc.ModelsStub(self._channel)
+        options = http_options(api_key, tls)
+        self._http = httpx.Client(base_url=url, timeout=timeout_seconds, **options)
+        if tls is None:
+            self._channel = grpc.insecure_channel(grpc_target)
+        else:
+            self._channel = grpc.secure_channel(grpc_target, tls.channel_credentials())
+        self._stub = with_key(codec_pb2_grpc.CodecStub(self._channel), api_key)
+        self._models = with_key(codec_pb2_grpc.ModelsStub(self._channel), api_key)
         self._timeout_seconds = timeout_seconds
 
     def encode(
@@ -87,17 +91,34 @@ class Client:
         except httpx.TransportError as error:
             raise from_transport(error) from error
 
-    def stream_encode(self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT) -> Iterator[TokenChunk]:
-        """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded."""
+    def stream_encode(
+        self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT, *, resume_seconds: float = 0.0
+    ) -> Iterator[TokenChunk]:
+        """Tokens of audio that is still coming; ends when `pcm` ends and all of it is coded.
+
+        `resume_seconds`: for how long a lost stream is tried to be opened again, to go on where it was.
+        """
         talk = EncodeTalk(selection)
-        yield from _converse(talk, pcm, self._stub.StreamEncode)
+        yield from converse(talk, pcm, self._stub.StreamEncode, resume_seconds)
 
     def stream_decode(
-        self, tokens: Iterable[TokenChunk | Codes], token_space: str, model: str | None = None
+        self,
+        tokens: Iterable[TokenChunk | Codes],
+        token_space: str,
+        model: str | None = None,
+        *,
+        resume_seconds: float = 0.0,
     ) -> Iterator[AudioChunk]:
-        """Audio of tokens that are still coming."""
+        """Audio of tokens that are still coming; `resume_seconds` as in `stream_encode`."""
         talk = DecodeTalk(token_space, model)
-        yield from _converse(talk, tokens, self._stub.StreamDecode)
+        yield from converse(talk, tokens, self._stub.StreamDecode, resume_seconds)
+
+    def stream_reconstruct(
+        self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT, *, resume_seconds: float = 0.0
+    ) -> Iterator[AudioChunk]:
+        """Audio through the codec and back while it is still coming; as long as what went in."""
+        talk = ReconstructTalk(selection)
+        yield from converse(talk, pcm, self._stub.StreamReconstruct, resume_seconds)
 
     def close(self) -> None:
         """Close all connections."""
@@ -125,24 +146,3 @@ class Client:
             return self._http.post(path, content=body, params=query)
         except httpx.TransportError as error:
             raise from_transport(error) from error
-
-
-def _converse(talk: Any, pieces: Iterable[Any], method: Any) -> Iterator[Any]:
-    """Send pieces and yield what comes back, until both sides are done."""
-
-    def requests() -> Iterator[Any]:
-        yield talk.open()
-        for piece in pieces:
-            if talk.is_leaving:
-                return
-            yield talk.request(piece)
-
-    call = method(requests())
-    try:
-        for response in call:
-            yield from talk.chunks(response)
-    except grpc.RpcError as error:
-        raise from_rpc(error) from error
-    finally:
-        call.cancel()
-    check_end(talk)

@@ -40,6 +40,7 @@ class ServiceFailedError(ClientError):
 
 _KINDS: dict[str, type[ClientError]] = {
     "overloaded": TryAgainError,
+    "quota_exceeded": TryAgainError,
     "resource_exhausted": TryAgainError,
     "unavailable": TryAgainError,
     "slow_consumer": RefusedError,

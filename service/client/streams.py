@@ -1,16 +1,17 @@
-"""Messages of live streams, common to both clients."""
+"""What live streams are made of, common to both clients."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codec.tokens import Codes, TokenIdentity, from_wire, to_wire
+from codec.tokens import Codes, TokenIdentity
 from proto.codec.v1 import codec_pb2 as pb
 from service.client.errors import ServiceFailedError, TryAgainError
 from service.client.exchange import Selection
+from service.client.history import History, Piece
 
 PcmInput = bytes | NDArray[np.float32]
 """Mono samples at the model's rate: float32 `[sample]`, or little-endian 16-bit bytes."""
@@ -36,80 +37,37 @@ class AudioChunk:
     sample_rate: int
 
 
-class EncodeTalk:
-    """Words what goes to `StreamEncode` and reads what comes back.
+class Talk(Protocol):
+    """Words what goes into a stream and reads what comes back, over as many streams as it takes.
 
     `is_leaving` is set once the service wants the stream to end: no more input should be sent.
     """
 
-    def __init__(self, selection: Selection) -> None:
-        self.is_leaving = False
-        self._selection = selection
-        self._opened: pb.Opened | None = None
+    is_leaving: bool
+    position: int
+    """The first item of input that the stream has to be sent after it was opened."""
 
-    def open(self) -> pb.StreamEncodeRequest:
-        """The first request."""
-        chosen = self._selection
-        opening = pb.OpenEncode(
-            model=model_ref(chosen.model), rate=rate_of(chosen), format=pb.PCM_FORMAT_F32LE
-        )
-        return pb.StreamEncodeRequest(open=opening)
+    @property
+    def can_resume(self) -> bool:
+        """Whether a stream after this one can go on where this one stops."""
 
-    def request(self, samples: PcmInput) -> pb.StreamEncodeRequest:
-        """A piece of audio."""
-        if isinstance(samples, bytes):
-            samples = np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768)
-        return pb.StreamEncodeRequest(audio=pb.AudioChunk(samples=samples.astype("<f4").tobytes()))
+    def needed_from(self, history: History) -> int:
+        """The first item of input that a next stream would need."""
 
-    def chunks(self, response: pb.StreamEncodeResponse) -> Iterator[TokenChunk]:
-        """The tokens in an answer, if any."""
-        which = response.WhichOneof("message")
-        if which == "opened":
-            self._opened = response.opened
-        elif which == "go_away":
-            self.is_leaving = True
-        elif which == "tokens":
-            opened = opened_or_fail(self._opened)
-            identity = opened.identity
-            yield TokenChunk(
-                from_wire(response.tokens.codes, response.tokens.n_q, opened.codebook_size),
-                response.tokens.first_frame,
-                TokenIdentity(identity.model, identity.version, identity.token_space),
-            )
+    def unpin(self) -> bool:
+        """Ask for the version that is served rather than the one before; False if that is so already."""
 
+    def piece(self, given: Any) -> Piece:
+        """Input of the caller as items."""
 
-class DecodeTalk:
-    """Words what goes to `StreamDecode` and reads what comes back; `is_leaving` as in `EncodeTalk`."""
+    def open(self, history: History) -> Any:
+        """The first request of a stream that goes on where the last one stopped."""
 
-    def __init__(self, token_space: str, model: str | None) -> None:
-        self.is_leaving = False
-        self._token_space = token_space
-        self._model = model
-        self._opened: pb.Opened | None = None
+    def request(self, piece: Piece) -> Any:
+        """A request with input."""
 
-    def open(self) -> pb.StreamDecodeRequest:
-        """The first request."""
-        opening = pb.OpenDecode(
-            model=model_ref(self._model), token_space=self._token_space, format=pb.PCM_FORMAT_F32LE
-        )
-        return pb.StreamDecodeRequest(open=opening)
-
-    def request(self, tokens: TokenChunk | Codes) -> pb.StreamDecodeRequest:
-        """A piece of tokens."""
-        codes = tokens.codes if isinstance(tokens, TokenChunk) else tokens
-        return pb.StreamDecodeRequest(tokens=pb.Tokens(n_q=codes.shape[0], codes=to_wire(codes)))
-
-    def chunks(self, response: pb.StreamDecodeResponse) -> Iterator[AudioChunk]:
-        """The audio in an answer, if any."""
-        which = response.WhichOneof("message")
-        if which == "opened":
-            self._opened = response.opened
-        elif which == "go_away":
-            self.is_leaving = True
-        elif which == "audio":
-            samples = np.frombuffer(response.audio.samples, "<f4")
-            rate = opened_or_fail(self._opened).sample_rate
-            yield AudioChunk(samples, response.audio.first_sample, rate)
+    def chunks(self, response: Any) -> Iterator[Any]:
+        """What an answer holds for the caller, if anything. Raises `ClientError`."""
 
 
 def model_ref(model: str | None) -> pb.ModelRef:
@@ -125,11 +83,10 @@ def rate_of(selection: Selection) -> pb.Rate | None:
     return None if selection.bitrate_bps is None else pb.Rate(bitrate_bps=selection.bitrate_bps)
 
 
-def check_end(talk: Any) -> None:
-    """Raise `TryAgainError` at the end of a stream that the service has cut short."""
-    if talk.is_leaving:
-        message = "the service went away; everything sent was answered, go on with a new stream"
-        raise TryAgainError("unavailable", message, _GONE_RETRY_SECONDS)
+def gone() -> TryAgainError:
+    """What the end of a stream means that the service has cut short."""
+    message = "the service went away; everything sent was answered, go on with a new stream"
+    return TryAgainError("unavailable", message, _GONE_RETRY_SECONDS)
 
 
 def opened_or_fail(opened: pb.Opened | None) -> pb.Opened:

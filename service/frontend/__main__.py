@@ -7,6 +7,7 @@ import sys
 
 import uvloop
 
+from codec.errors import CodecError
 from service.config import ServeConfig
 from service.frontend.control import ControlLink
 from service.frontend.frontend import Frontend
@@ -36,7 +37,7 @@ def main() -> int:
     configure_logging("frontend")
     try:
         uvloop.run(serve(arguments.control_fd))
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, CodecError) as error:
         logging.getLogger(__name__).error("the front end cannot run: %s", error)
         return 1
     return 0

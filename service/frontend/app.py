@@ -7,11 +7,17 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.frontend import http_errors, openapi
+from service.frontend.access import Access
+from service.frontend.batch import BatchApi
+from service.frontend.guard import HttpGuard
 from service.frontend.http_errors import error_response
+from service.frontend.metrics import Metrics
 from service.frontend.rest import RestApi
+from service.frontend.websocket import StreamSocket
 from service.status import Condition, ServiceError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -67,22 +73,27 @@ class Health:
         return _status(self._has_started())
 
 
-def make_app(api: RestApi, health: Health) -> ASGIApp:
-    """The application with all its routes."""
+def make_app(
+    api: RestApi, batch: BatchApi, streams: StreamSocket, health: Health, access: Access, metrics: Metrics
+) -> ASGIApp:
+    """The application with all its routes, behind its door."""
     app = FastAPI(title="codecd", description="Audio in, tokens out; tokens in, audio out.", version="1")
     http_errors.install(app)
     raw_routes = [
         RawRoute("/encode", api.encode, openapi_extra=openapi.ENCODE),
         RawRoute("/decode", api.decode, openapi_extra=openapi.DECODE),
         RawRoute("/reconstruct", api.reconstruct, openapi_extra=openapi.RECONSTRUCT),
+        RawRoute("/batch/encode", batch.encode, openapi_extra=openapi.BATCH_ENCODE),
+        RawRoute("/batch/decode", batch.decode, openapi_extra=openapi.BATCH_DECODE),
     ]
     app.router.routes.extend(raw_routes)
-    app.add_api_route("/models", api.models, methods=["GET"])
-    app.add_api_route("/models/{name}", api.model, methods=["GET"])
-    app.add_api_route("/health/live", health.live, methods=["GET"])
-    app.add_api_route("/health/ready", health.ready, methods=["GET"])
-    app.add_api_route("/health/startup", health.startup, methods=["GET"])
-    return FastLane(app, raw_routes)
+    app.router.routes.append(WebSocketRoute("/stream", streams))
+    app.add_api_route("/models", api.models, methods=["GET"], openapi_extra=openapi.PAGE)
+    app.add_api_route("/models/{name}", api.model, methods=["GET"], openapi_extra=openapi.MODEL_PAGE)
+    app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.PAGE)
+    app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.PAGE)
+    app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.PAGE)
+    return HttpGuard(FastLane(app, raw_routes), access, metrics)
 
 
 def _status(good: bool) -> Response:

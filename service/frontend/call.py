@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from service.frontend.quota import UNLIMITED, Quota
 from service.status import Condition, ServiceError
 
 T = TypeVar("T")
@@ -16,9 +17,16 @@ class Call:
 
     Everything that a request waits for goes through `wait`, so that a passed deadline or a client that
     left (`fail`) ends it at once, wherever it is. `queue_us` and `run_us` add up what workers report.
+    Workers give every `caller` the same share of their time, and to `bulk` work what nothing else needs;
+    its audio counts against the `quota`.
     """
 
-    def __init__(self, timeout_seconds: float) -> None:
+    def __init__(
+        self, timeout_seconds: float, caller: str = "", quota: Quota = UNLIMITED, *, bulk: bool = False
+    ) -> None:
+        self.caller = caller
+        self.quota = quota
+        self.bulk = bulk
         self.started = time.monotonic()
         self.deadline_ns = int((self.started + timeout_seconds) * 1e9)
         self.queue_us = 0

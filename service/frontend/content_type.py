@@ -8,6 +8,7 @@ from service.frontend.intake import AudioBody, RawFormat
 from service.status import Condition, ServiceError
 
 _MAX_DIGITS = 6
+_MAX_CHARACTERS = 200
 _ENDIANNESS = ("little-endian", "big-endian")
 
 
@@ -28,6 +29,9 @@ def audio_body(content_type: str | None, content: bytes) -> AudioBody:
 
 @lru_cache(maxsize=256)
 def _parse_l16(content_type: str) -> tuple[RawFormat, bool]:
+    # What parses is kept for the next request: a short type is one, a long one none.
+    if len(content_type) > _MAX_CHARACTERS:
+        raise _unreadable(content_type)
     fields = {"rate": "", "channels": "1", "endianness": _ENDIANNESS[0]}
     for part in content_type.split(";")[1:]:
         name, _, value = part.partition("=")
@@ -35,8 +39,12 @@ def _parse_l16(content_type: str) -> tuple[RawFormat, bool]:
     rate, channels, endianness = fields["rate"], fields["channels"], fields["endianness"].lower()
     numbers = all(text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS for text in (rate, channels))
     if not numbers or endianness not in _ENDIANNESS:
-        raise ServiceError(
-            Condition.UNSUPPORTED_MEDIA,
-            f"cannot read content type {content_type[:80]!r}; write audio/L16;rate=16000;channels=1",
-        )
+        raise _unreadable(content_type)
     return RawFormat("pcm_s16le", int(rate), int(channels)), endianness == "big-endian"
+
+
+def _unreadable(content_type: str) -> ServiceError:
+    return ServiceError(
+        Condition.UNSUPPORTED_MEDIA,
+        f"cannot read content type {content_type[:80]!r}; write audio/L16;rate=16000;channels=1",
+    )

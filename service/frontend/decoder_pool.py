@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH")
 _MAX_HEADER_BYTES = 64 * 1024
+_EXIT_SECONDS = 1.0
 _ERRORS = {error.__name__: error for error in (InvalidAudioError, LimitExceededError)}
 
 Buffer = bytes | memoryview
@@ -27,11 +29,13 @@ Buffer = bytes | memoryview
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
     """`processes` decode at the same time and `max_waiting` requests wait for one of them at most; one
-    request gets `timeout_seconds` and `memory_bytes`, and its result is no larger than `max_result_bytes`."""
+    request gets `timeout_seconds`, `cpu_seconds` of them running, and `memory_bytes`, and its result is no
+    larger than `max_result_bytes`."""
 
     processes: int = 2
     max_waiting: int = 64
     timeout_seconds: float = 20.0
+    cpu_seconds: float = 10.0
     memory_bytes: int = 1 << 30
     max_result_bytes: int = 1 << 28
 
@@ -68,24 +72,32 @@ class DecoderPool:
         """Have one request answered.
 
         Raises `ServiceError`: OVERLOADED when too many wait, UNSUPPORTED_MEDIA or LIMIT_EXCEEDED for what
-        the decoder says of the audio, or for an input that kills it, and whatever ends `call`.
+        the decoder says of the audio, or for an input that kills it, UNAVAILABLE if somebody else does, and
+        whatever ends `call`.
         """
         decoder = await self._acquire(call)
         healthy: _Decoder | None = None
         try:
+            if decoder is not None and not decoder.is_alive:
+                # Killed while it waited, for memory for instance: that says nothing of this request.
+                self._discard(decoder)
+                decoder = None
             if decoder is None:
                 decoder = await call.run(self._start_decoder())
             answer = await call.run(self._exchange(decoder, header, body))
             healthy = decoder
         finally:
             if healthy is None and decoder is not None:
-                decoder.kill()
-                self._all.discard(decoder)
+                self._discard(decoder)
             self._release(healthy)
         if "error" in answer.header:
             kind = _ERRORS.get(answer.header["error"], InvalidAudioError)
             raise service_error(kind(answer.header["message"]))
         return answer
+
+    def _discard(self, decoder: "_Decoder") -> None:
+        decoder.kill()
+        self._all.discard(decoder)
 
     async def _acquire(self, call: Call) -> "_Decoder | None":
         if self._free:
@@ -119,6 +131,16 @@ class DecoderPool:
             message = f"the audio takes more than {limit} to decode; send it in parts"
             raise ServiceError(Condition.LIMIT_EXCEEDED, message) from error
         except (OSError, EOFError, ValueError) as error:
+            status = await asyncio.to_thread(decoder.exit_status)
+            if status == -signal.SIGXCPU:
+                message = (
+                    f"the audio takes more than {self._config.cpu_seconds:g} s to decode; send it in parts"
+                )
+                raise ServiceError(Condition.LIMIT_EXCEEDED, message) from error
+            # Its own limits end it with other signals.
+            if status == -signal.SIGKILL:
+                message = "the process that decoded the audio was killed; ask again"
+                raise ServiceError(Condition.UNAVAILABLE, message) from error
             logger.warning("a decoder process has ended on an input: %r", error)
             message = "the audio cannot be decoded; send a sound WAV, FLAC, OGG or MP3 file"
             raise ServiceError(Condition.UNSUPPORTED_MEDIA, message) from error
@@ -128,7 +150,7 @@ class DecoderPool:
         self._all.add(decoder)
         settings = {
             "memory_bytes": self._config.memory_bytes,
-            "cpu_seconds": self._config.timeout_seconds,
+            "cpu_seconds": self._config.cpu_seconds,
         }
         await decoder.exchange(settings, b"", 0)
         return decoder
@@ -148,6 +170,18 @@ class _Decoder:
                 | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         self._socket.setblocking(False)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def exit_status(self) -> int | None:
+        """How the process has ended; None if it has not, even after a moment."""
+        try:
+            return self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     async def exchange(self, header: Header, body: Buffer, max_result_bytes: int) -> Answer:
         """Send a request and receive its answer; raises `OSError` or `EOFError` if the process dies."""

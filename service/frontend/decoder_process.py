@@ -1,9 +1,11 @@
 """A process that decodes audio files from strangers, so that a hostile one can hurt nothing else.
 
 Started as `python -m service.frontend.decoder_process FD`, it speaks over the socket FD: a request is a
-header and a body, and so is the answer. Memory, processor time and files are limited by the kernel.
+header and a body, and so is the answer. The kernel holds it to a budget of memory and processor time, and
+gives it no further descriptor: it can open no file, no socket and no library any more.
 """
 
+import ctypes
 import json
 import os
 import resource
@@ -24,6 +26,8 @@ FRAME = struct.Struct("<IQ")
 
 Header = dict[str, Any]
 
+_PR_SET_NO_NEW_PRIVS = 38
+
 
 def pack(header: Header, body_bytes: int) -> bytes:
     """The start of a message whose body follows."""
@@ -37,6 +41,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         try:
             settings, _ = _receive(connection)
+            _warm_up()
             _confine(settings["memory_bytes"])
             connection.sendall(pack({}, 0))
             while True:
@@ -98,15 +103,34 @@ def _receive_exactly(connection: socket.socket, count: int) -> bytes:
 
 
 def _confine(memory_bytes: int) -> None:
-    """Give up what decoding does not need: memory beyond a budget, files, processes, core dumps."""
+    """Give up what decoding does not need: memory beyond a budget, files, sockets, processes, privileges."""
     with open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     _limit(resource.RLIMIT_AS, mapped + memory_bytes)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NPROC, 0)
-    _limit(resource.RLIMIT_NOFILE, 16)
     os.chdir("/")
+    # The libraries comment on what they read: strangers would write our log.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    _no_new_privileges()
+    # Descriptors below the limit can be opened, those above stay open: with 0, what there is now is all.
+    _limit(resource.RLIMIT_NOFILE, 0)
+
+
+def _warm_up() -> None:
+    """Have libraries load what they load at first use, while files can still be opened."""
+    flac = encode_audio(np.full((1, 800), 0.25, np.float32), 8_000, "flac")
+    read_audio(flac, 16_000, AudioLimits())
+
+
+def _no_new_privileges() -> None:
+    """No program that this process might be made to run gets more rights than it has."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "the kernel does not take away privileges")
 
 
 def _allow_cpu(seconds: float) -> None:

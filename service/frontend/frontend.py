@@ -5,27 +5,38 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from service.config import ServeConfig
+from starlette.types import ASGIApp
+
+from service.config import Limits, ServeConfig
+from service.frontend.access import Access
 from service.frontend.app import Health, make_app
+from service.frontend.batch import BatchApi
 from service.frontend.control import ControlLink, Message
 from service.frontend.decoder_pool import DecoderPool, PoolConfig
+from service.frontend.guard import RpcGuard
 from service.frontend.http_request import RequestRunner
 from service.frontend.intake import Intake
-from service.frontend.live_stream import StreamLimits
+from service.frontend.live_events import StreamLimits
 from service.frontend.metrics import Metrics
 from service.frontend.operations import Operations
 from service.frontend.rest import RestApi
 from service.frontend.router import Router
 from service.frontend.routes import RoutingTable
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
-from service.frontend.rpc_stream import StreamServer
-from service.frontend.servers import GrpcServer, HttpServer, metrics_server
+from service.frontend.servers import GrpcServer, metrics_server
+from service.frontend.stream_server import StreamServer
 from service.frontend.tables import Tables
+from service.frontend.tls import Certificates
+from service.frontend.websocket import StreamSocket
+from service.frontend.websocket_protocol import StreamProtocol
 from service.frontend.worker_metrics import WorkerCollector
+from service.http_server import HttpServer
 
 logger = logging.getLogger(__name__)
 
 _IDLE_CHECK_SECONDS = 0.02
+_REPORT_SECONDS = 1.0
+_REFRESH_SECONDS = 1.0
 
 
 class Frontend:
@@ -40,37 +51,60 @@ class Frontend:
         self._stopped = asyncio.Event()
         self._serving_http: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._router = Router(config.channel, config.max_jobs, control.tell, self._workers_changed)
+        self._router = Router(config.max_jobs, control.tell, self._workers_changed)
         self._metrics = Metrics(WorkerCollector(self._router))
         self._pool = DecoderPool(PoolConfig())
         operations = Operations(self._router, Intake(limits, self._pool), limits)
         self._runner = RequestRunner(limits, self._metrics)
-        stream_limits = StreamLimits(
-            limits.stream_window_seconds, limits.slow_reader_seconds, limits.idle_stream_seconds
-        )
         self._streams = StreamServer(
-            self._router, self._metrics, stream_limits, limits.max_stream_message_bytes
+            self._router, self._metrics, _stream_limits(limits), limits.max_stream_message_bytes
         )
         health = Health(lambda: self.ready, lambda: self._has_started)
         rest = RestApi(operations, self._runner, limits, Tables(config.repository))
-        app = make_app(rest, health)
-        self._http = HttpServer.listen(app, config.host, config.http_port, config.grace_seconds)
+        failed = self._metrics.reload_failed
+        self._access = Access(config.keys, config.caller_limits, failed)
+        self._certificates = Certificates(config.tls, failed) if config.tls is not None else None
+        batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
+        app = make_app(rest, batch, StreamSocket(self._streams), health, self._access, self._metrics)
+        self._http = self._http_server(app)
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)
-        self._grpc = GrpcServer(codec, ModelsServicer(self._router), limits.max_grpc_message_bytes)
+        models = ModelsServicer(self._router)
+        guard = RpcGuard(self._access, self._metrics)
+        shares_port = config.frontends > 1
+        self._grpc = GrpcServer(codec, models, guard, limits.max_grpc_message_bytes, reuse_port=shares_port)
 
     @property
     def ready(self) -> bool:
         """Whether new work is welcome."""
         return self._router.ready and not self._draining
 
+    def _http_server(self, app: ASGIApp) -> HttpServer:
+        config = self._config
+        return HttpServer.listen(
+            app,
+            config.host,
+            config.http_port,
+            config.grace_seconds,
+            self._certificates.http_context() if self._certificates is not None else None,
+            reuse_port=config.frontends > 1,
+            websocket=StreamProtocol,
+            # What is a little too long is refused by the stream, in words.
+            websocket_bytes=2 * config.limits.max_stream_message_bytes,
+        )
+
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
         await self._pool.start()
-        await self._grpc.start(self._config.host, self._config.grpc_port)
+        tls = self._certificates.grpc_credentials() if self._certificates is not None else None
+        if self._config.keys is not None and tls is None and self._config.is_exposed:
+            logger.warning("keys and audio travel unencrypted; use --tls-cert, or a gateway that has TLS")
+        await self._grpc.start(self._config.host, self._config.grpc_port, tls)
         self._serving_http = await self._http.start()
         metrics = await self._metrics_http.start()
         self._spawn(self._streams.sweep())
+        self._spawn(self._report())
+        self._spawn(self._refresh())
         self._control.tell(
             {
                 "event": "ready",
@@ -97,6 +131,24 @@ class Frontend:
             self._stopped.set()
         else:
             logger.error("the supervisor sent an unknown message: %s", kind)
+
+    async def _report(self) -> None:
+        """Tell the supervisor once a second how things are, if that has changed."""
+        last: Message = {}
+        while True:
+            report = self._router.report()
+            if report != last or report["outcomes"]:
+                self._control.tell(report)
+            last = report
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    async def _refresh(self) -> None:
+        """Take over keys and certificates that an operator has replaced."""
+        while True:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            self._access.refresh()
+            if self._certificates is not None:
+                self._certificates.refresh()
 
     def _drain(self, grace_seconds: float) -> None:
         """Refuse new streams and connections, let what is under way end, then tell the supervisor."""
@@ -140,3 +192,7 @@ class Frontend:
         self._control.close()
         for task in self._tasks:
             task.cancel()
+
+
+def _stream_limits(limits: Limits) -> StreamLimits:
+    return StreamLimits(limits.stream_window_seconds, limits.slow_reader_seconds, limits.idle_stream_seconds)

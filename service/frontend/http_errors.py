@@ -1,6 +1,7 @@
 """Errors as HTTP answers: always JSON, `{"error": {"code", "message"}}`, status from the one table."""
 
 import logging
+import math
 import secrets
 
 import orjson
@@ -18,8 +19,12 @@ RETRY_AFTER_SECONDS = 1
 def error_response(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that ended in a condition of the table."""
     answer = ANSWERS[error.condition]
-    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if answer.retry else {}
-    return _response(answer.http_status, error.condition.name.lower(), error.message, (headers or {}) | retry)
+    all_headers = dict(headers or {})
+    if answer.retry:
+        all_headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds or RETRY_AFTER_SECONDS)))
+    if error.condition is Condition.UNAUTHENTICATED:
+        all_headers["WWW-Authenticate"] = "Bearer"
+    return _response(answer.http_status, error.condition.name.lower(), error.message, all_headers)
 
 
 def internal_error(error: BaseException) -> ServiceError:

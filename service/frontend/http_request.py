@@ -1,7 +1,6 @@
 """One HTTP request around a piece of work: body, deadline, disconnect, identity, errors, metrics."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -10,14 +9,15 @@ from starlette.responses import Response
 
 from codec.errors import CodecError
 from service.config import Limits
+from service.frontend.access import calling
 from service.frontend.call import Call
 from service.frontend.http_errors import error_response, internal_error
 from service.frontend.metrics import Metrics
 from service.model_info import ModelInfo
+from service.request_context import begin_request
 from service.status import Condition, ServiceError, service_error
 
-_MAX_TIMEOUT_MS = 3_600_000
-_MAX_ID_CHARACTERS = 128
+MAX_TIMEOUT_SECONDS = 3600.0
 # All bodies held at one time may be as large as this many of the largest.
 _MAX_BODIES = 16
 # Most requests are over before it pays to watch for a client that leaves.
@@ -48,8 +48,7 @@ class RequestRunner:
 
     async def run(self, operation: str, request: Request, handler: Handler) -> Response:
         """Read the body, call the handler, and answer."""
-        request_id = (header(request, b"x-request-id") or secrets.token_hex(8))[:_MAX_ID_CHARACTERS]
-        headers = {"X-Request-Id": request_id}
+        headers = {"X-Request-Id": begin_request(header(request, b"x-request-id"))}
         if self.draining:
             headers["Connection"] = "close"
         self._metrics.request_began(operation)
@@ -57,12 +56,14 @@ class RequestRunner:
         audio_seconds = 0.0
         call = Call(self._limits.deadline_seconds)
         try:
-            call = Call(self._timeout_seconds(request))
+            caller = calling()
+            caller.begin(operation)
+            call = Call(timeout_seconds(request, self._limits.deadline_seconds), caller.name, caller.quota)
             outcome = await self._handle(request, handler, call)
             audio_seconds = outcome.audio_seconds
             response = Response(outcome.content, 200, headers | _facts(outcome, call), outcome.media_type)
         except Exception as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             condition = problem.condition
             response = error_response(problem, headers)
         except asyncio.CancelledError:
@@ -77,7 +78,7 @@ class RequestRunner:
         try:
             with call:
                 body = await self._read_body(request, call, chunks)
-                call.watch(lambda: _disconnected(request), _WATCH_AFTER_SECONDS)
+                call.watch(lambda: disconnected(request), _WATCH_AFTER_SECONDS)
                 return await handler(request, body, call)
         finally:
             self._bodies_bytes -= sum(map(len, chunks))
@@ -104,14 +105,17 @@ class RequestRunner:
             raise ServiceError(Condition.DEADLINE_EXCEEDED, message) from error
         return b"".join(chunks)
 
-    def _timeout_seconds(self, request: Request) -> float:
-        text = header(request, b"x-request-timeout-ms")
-        if text is None:
-            return self._limits.deadline_seconds
-        if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) <= _MAX_TIMEOUT_MS):
-            message = f"X-Request-Timeout-Ms is {text[:20]!r}; give 1..{_MAX_TIMEOUT_MS}"
-            raise ServiceError(Condition.INVALID_ARGUMENT, message)
-        return int(text) / 1000
+
+def timeout_seconds(request: Request, default_seconds: float) -> float:
+    """How long the caller will wait; raises `ServiceError` INVALID_ARGUMENT."""
+    text = header(request, b"x-request-timeout-ms")
+    if text is None:
+        return default_seconds
+    most_ms = round(1000 * MAX_TIMEOUT_SECONDS)
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:18]) <= most_ms):
+        message = f"X-Request-Timeout-Ms is {text[:20]!r}; give 1..{most_ms}"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return int(text) / 1000
 
 
 def header(request: Request, name: bytes) -> str | None:
@@ -122,13 +126,14 @@ def header(request: Request, name: bytes) -> str | None:
     return None
 
 
-async def _disconnected(request: Request) -> None:
+async def disconnected(request: Request) -> None:
     """Return when the client leaves."""
     while (await request.receive())["type"] != "http.disconnect":
         continue
 
 
-def _problem(error: Exception) -> ServiceError:
+def problem_of(error: Exception) -> ServiceError:
+    """The condition under which an exception is told; a defect is logged and told as INTERNAL."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, CodecError):

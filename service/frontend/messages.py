@@ -8,6 +8,7 @@ from google.protobuf.message import Message as ProtobufMessage
 from codec.audio import PcmFormat
 from codec.tokens import NO_SIDE, Labels, SideInformation
 from proto.codec.v1 import codec_pb2 as pb
+from service.frontend.live_events import GoAway
 from service.frontend.rate import Rate
 from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
@@ -23,7 +24,9 @@ _PCM_FORMATS: dict[int, PcmFormat] = {
 
 
 def selector_of(model: pb.ModelRef) -> ModelSelector:
-    """Which model a reference means."""
+    """Which model a reference means; raises `ServiceError` for a name that ends with @."""
+    if "@" in model.model and not model.version:
+        return ModelSelector.parse(model.model)
     return ModelSelector(model.model, version=model.version)
 
 
@@ -44,6 +47,14 @@ def pcm_format_of(value: int) -> PcmFormat:
         message = f"PCM format {value} is unknown; use PCM_FORMAT_S16LE or PCM_FORMAT_F32LE"
         raise ServiceError(Condition.INVALID_ARGUMENT, message)
     return _PCM_FORMATS[value]
+
+
+def is_bulk(priority: int) -> bool:
+    """Raises `ServiceError` INVALID_ARGUMENT for a number that no priority has."""
+    if priority not in (pb.PRIORITY_UNSPECIFIED, pb.PRIORITY_INTERACTIVE, pb.PRIORITY_BULK):
+        message = f"priority {priority} is unknown; use PRIORITY_INTERACTIVE or PRIORITY_BULK"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return priority == pb.PRIORITY_BULK
 
 
 def pcm_format_value(pcm_format: PcmFormat) -> pb.PcmFormat.ValueType:
@@ -89,6 +100,8 @@ def model_info(info: ModelInfo) -> pb.ModelInfo:
         segmentation=_segmentation(info.segment_length_samples, info.segment_stride_samples),
         whole_samples=info.whole_samples,
         description=info.description,
+        receptive_field_samples=info.receptive_field_samples,
+        decoder_reach_frames=info.decoder_reach_frames,
     )
 
 
@@ -129,7 +142,7 @@ def _segmentation(length_samples: int, stride_samples: int) -> pb.Segmentation |
     return pb.Segmentation(length_samples=length_samples, stride_samples=stride_samples)
 
 
-def opened(info: ModelInfo, n_q: int) -> pb.Opened:
+def opened(info: ModelInfo, n_q: int, prime_frames: int | None) -> pb.Opened:
     """The first answer of a stream."""
     return pb.Opened(
         identity=identity(info),
@@ -138,4 +151,11 @@ def opened(info: ModelInfo, n_q: int) -> pb.Opened:
         delay_samples=info.delay_samples,
         n_q=n_q,
         codebook_size=info.codebook_size,
+        prime_frames=prime_frames,
     )
+
+
+def go_away(event: GoAway, prime_frames: int | None) -> pb.GoAway:
+    """What a stream is told that has to end."""
+    deadline_ms = round(event.deadline_seconds * 1000)
+    return pb.GoAway(reason=event.reason, deadline_ms=deadline_ms, prime_frames=prime_frames)

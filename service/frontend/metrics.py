@@ -2,7 +2,14 @@
 
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.registry import Collector
 
 from service.frontend.call import Call
@@ -13,8 +20,15 @@ OK = "ok"
 _BULK_SECONDS = 10.0
 _DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _AUDIO_BUCKETS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
-# Answers that say "not now", and count as rejections.
-_REJECTIONS = (Condition.OVERLOADED, Condition.UNAVAILABLE, Condition.LIMIT_EXCEEDED)
+# Answers that turn work down whatever it is; they count as rejections.
+_REJECTIONS = (
+    Condition.OVERLOADED,
+    Condition.UNAVAILABLE,
+    Condition.LIMIT_EXCEEDED,
+    Condition.QUOTA_EXCEEDED,
+    Condition.UNAUTHENTICATED,
+    Condition.PERMISSION_DENIED,
+)
 
 
 def code_of(condition: Condition | None) -> str:
@@ -31,6 +45,7 @@ class Metrics:
         self.in_flight = 0
         registry = CollectorRegistry()
         self.registry = registry
+        ProcessCollector(registry=registry)
         self._requests = Counter(
             "codec_requests", "One-shot requests answered", ["op", "class", "code"], registry=registry
         )
@@ -50,6 +65,9 @@ class Metrics:
         self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
         self._closed = Counter(
             "codec_streams_closed", "Live streams ended", ["op", "reason"], registry=registry
+        )
+        self._reloads = Counter(
+            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
         )
         for collector in collectors:
             registry.register(collector)
@@ -90,6 +108,10 @@ class Metrics:
         """Work was turned down, if that is what the condition means."""
         if condition in _REJECTIONS:
             self._rejected.labels(code_of(condition)).inc()
+
+    def reload_failed(self, what: str) -> None:
+        """Changed keys or certificates could not be used; those before are still in force."""
+        self._reloads.labels(what).inc()
 
     def _request_children(
         self, operation: str, size: str, code: str

@@ -28,6 +28,7 @@ _BITRATE = _parameter(
     {"type": "integer", "minimum": 1},
     "Instead of n_q: the most codebooks whose bitrate does not exceed this",
 )
+_TOKENS_FORMAT = _choice("format", ("cdc", "json", "npy"))
 _AUDIO_FORMAT = _choice("format", ("wav", "flac", "pcm_s16le", "pcm_f32le"))
 _TIMEOUT: Json = {
     "name": "X-Request-Timeout-Ms",
@@ -38,13 +39,28 @@ _TIMEOUT: Json = {
 }
 
 
-def _operation(parameters: list[Json], body: tuple[str, ...], answer: tuple[str, ...]) -> Json:
+_PRIORITY: Json = {
+    "name": "X-Priority",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["interactive", "bulk"], "default": "interactive"},
+    "description": "`bulk` is done when nothing else is there to do",
+}
+_NAMED = "Model, version and token space are named by the X-Codec headers"
+_BATCH = """One file of the answer for every file of the body, in the same order, sent as soon as it is done:
+{answer}, or `NAME.error.json` with the error that a request with the file alone would get. A body that is
+no sound archive, or stops coming, has `batch.error.json` as its last answer. Read while you send."""
+
+
+def _operation(
+    parameters: list[Json], body: tuple[str, ...], answer: tuple[str, ...], description: str = _NAMED
+) -> Json:
     return {
         "parameters": [*parameters, _TIMEOUT],
         "requestBody": {"required": True, "content": dict.fromkeys(body, _BINARY)},
         "responses": {
             "200": {
-                "description": "Model, version and token space are named by the X-Codec headers",
+                "description": description,
                 "content": dict.fromkeys(answer, _BINARY),
             },
             **_errors(),
@@ -65,17 +81,33 @@ def _errors() -> Json:
 
 
 ENCODE = _operation(
-    [_MODEL, _N_Q, _BITRATE, _choice("format", ("cdc", "json", "npy"))],
+    [_MODEL, _N_Q, _BITRATE, _TOKENS_FORMAT, _PRIORITY],
     _AUDIO_IN,
     ("application/vnd.codecd.cdc", "application/json", "application/octet-stream"),
 )
 DECODE = _operation(
-    [_MODEL, _AUDIO_FORMAT],
+    [_MODEL, _AUDIO_FORMAT, _PRIORITY],
     ("application/vnd.codecd.cdc",),
     ("audio/wav", "audio/flac", "application/octet-stream"),
 )
 RECONSTRUCT = _operation(
-    [_MODEL, _N_Q, _BITRATE, _AUDIO_FORMAT],
+    [_MODEL, _N_Q, _BITRATE, _AUDIO_FORMAT, _PRIORITY],
     _AUDIO_IN,
     ("audio/wav", "audio/flac", "application/octet-stream"),
 )
+BATCH_ENCODE = _operation(
+    [_MODEL, _N_Q, _BITRATE, _TOKENS_FORMAT],
+    ("application/x-tar",),
+    ("application/x-tar",),
+    _BATCH.format(answer="`NAME.cdc`, or the ending of the format"),
+)
+BATCH_DECODE = _operation(
+    [_MODEL, _AUDIO_FORMAT],
+    ("application/x-tar",),
+    ("application/x-tar",),
+    _BATCH.format(answer="`NAME` without `.cdc`, with `.wav` or the ending of the format"),
+)
+PAGE: Json = {"responses": _errors()}
+MODEL_PAGE = PAGE | {
+    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+}

@@ -146,7 +146,11 @@ class Operations:
     ) -> Message:
         check_size(len(payload), n_samples, info)
         job = Job(operation, n_q, payload, n_samples / info.sample_rate)
-        return await self.router.pick(info).run(job, call)
+        call.quota.queue(job.audio_seconds)
+        try:
+            return await self.router.pick(info).run(job, call)
+        finally:
+            call.quota.unqueue(job.audio_seconds)
 
     def _check_length(self, n_samples: int, info: ModelInfo) -> None:
         if n_samples > self._limits.max_audio_seconds * info.sample_rate:

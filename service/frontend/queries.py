@@ -15,6 +15,7 @@ TokensFormat = Literal["cdc", "json", "npy"]
 T = TypeVar("T")
 
 _MAX_NUMBER_DIGITS = 12
+_MAX_QUERY_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ def reconstruct_query(query: bytes) -> DecodeQuery:
 
 
 def _fields(query: bytes, known: tuple[str, ...]) -> dict[str, str]:
+    # What parses is kept for the next request.
+    if len(query) > _MAX_QUERY_BYTES:
+        raise _invalid(f"the query is longer than {_MAX_QUERY_BYTES} bytes; there are: {', '.join(known)}")
     fields: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:

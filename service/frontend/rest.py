@@ -20,8 +20,16 @@ from service.frontend.call import Call
 from service.frontend.content_type import audio_body
 from service.frontend.http_errors import error_response
 from service.frontend.http_request import Outcome, RequestRunner, header
+from service.frontend.intake import AudioBody
 from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
-from service.frontend.queries import TokensFormat, decode_query, encode_query, reconstruct_query
+from service.frontend.queries import (
+    DecodeQuery,
+    EncodeQuery,
+    TokensFormat,
+    decode_query,
+    encode_query,
+    reconstruct_query,
+)
 from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
 from service.frontend.tables import Tables
@@ -79,9 +87,13 @@ class RestApi:
 
     async def _encode(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = encode_query(request.scope["query_string"])
+        call.bulk = _is_bulk(request)
+        return await self.encode_body(query, audio_body(header(request, b"content-type"), body), call)
+
+    async def encode_body(self, query: EncodeQuery, audio: AudioBody, call: Call) -> Outcome:
+        """Tokens of a body, in the form asked for."""
         if query.format == "npy":
             _check_npy(self._operations.router.resolve(query.selector))
-        audio = audio_body(header(request, b"content-type"), body)
         encoded = await self._operations.encode(audio, query.selector, query.rate, call)
         seconds = encoded.n_samples / encoded.info.sample_rate
         if query.format == "cdc" and len(encoded.codes) <= _INLINE_BYTES:
@@ -92,6 +104,11 @@ class RestApi:
 
     async def _decode(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = decode_query(request.scope["query_string"])
+        call.bulk = _is_bulk(request)
+        return await self.decode_body(query, body, call)
+
+    async def decode_body(self, query: DecodeQuery, body: bytes, call: Call) -> Outcome:
+        """Audio of a token file, in the form asked for."""
         if not body:
             raise ServiceError(Condition.INVALID_ARGUMENT, "the body is empty; send a .cdc file")
         reader = _open_cdc(body)
@@ -107,6 +124,7 @@ class RestApi:
 
     async def _reconstruct(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = reconstruct_query(request.scope["query_string"])
+        call.bulk = _is_bulk(request)
         audio = audio_body(header(request, b"content-type"), body)
         decoded = await self._operations.reconstruct(audio, query.selector, query.rate, call)
         return await self._audio(decoded, query.format, call)
@@ -125,6 +143,14 @@ class RestApi:
             return read_tokens(reader, self._max_frames)
         except CodecError as error:
             raise service_error(error) from error
+
+
+def _is_bulk(request: Request) -> bool:
+    priority = header(request, b"x-priority")
+    if priority not in (None, "interactive", "bulk"):
+        message = f"X-Priority is {priority[:20]!r}; say interactive or bulk"
+        raise ServiceError(Condition.INVALID_ARGUMENT, message)
+    return priority == "bulk"
 
 
 def _open_cdc(body: bytes) -> CdcReader:
@@ -208,6 +234,8 @@ def _states(router: Router, info: ModelInfo) -> dict[str, Any]:
     there = {link.worker_id for link in router.links}
     return {
         "default": info.model == router.table.default_model,
+        "channels": routes.channels,
+        "canary": asdict(routes.canary) if routes.canary else None,
         "versions": [other.version for other in router.versions(info.model)],
         "workers": [
             {"id": route.id, "version": route.version, "draining": route.draining, "ready": route.id in there}

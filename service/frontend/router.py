@@ -1,24 +1,36 @@
-"""Which worker gets a request: versions, channels, token spaces, and the least loaded of several."""
+"""Which worker gets a request: versions, channels, canaries, token spaces, the least loaded of several."""
 
 import asyncio
-import logging
+import hashlib
+import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from service.frontend.routes import Rejection, RoutingTable, WorkerRoute
+from service.frontend.roster import Roster
+from service.frontend.routes import Canary, ModelRoutes, Rejection, RoutingTable
 from service.frontend.selector import ModelSelector
 from service.frontend.worker_link import WorkerLink
 from service.model_info import ModelInfo
+from service.request_context import CALLER, REQUEST_ID
 from service.status import Condition, ServiceError
 
-logger = logging.getLogger(__name__)
+_HASH_BYTES = 8
+_HASH_SPAN = 2.0**64
 
-_RETRY_SECONDS = 0.1
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The workers of a model by version; `default`: those for requests that ask for nothing special."""
+
+    by_version: dict[str, list[WorkerLink]]
+    default: list[WorkerLink]
+    canary: Canary | None = None
 
 
 class Router:
-    """Keeps a link to every worker of the routing table and chooses between them.
+    """Chooses between the workers of a routing table.
 
     New work goes to workers that are not draining; those that drain serve only until there are others,
     and callers that name their version. `tell` sends an event to the supervisor, `changed` is called
@@ -26,68 +38,75 @@ class Router:
     """
 
     def __init__(
-        self, channel: str, max_jobs: int, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
+        self, max_jobs: int, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
     ) -> None:
-        self.table = RoutingTable()
-        self.workers_lost = 0
         self.load_failures: Counter[tuple[str, str]] = Counter()
         self._rejections: set[tuple[str, Rejection]] = set()
-        self._channel = channel
-        self._max_jobs = max_jobs
-        self._tell = tell
-        self._changed = changed
-        self._links: dict[str, WorkerLink] = {}
-        self._usable: dict[str, list[WorkerLink]] = {}
-        self._serving: dict[str, list[WorkerLink]] = {}
-        self._connecting: dict[str, asyncio.Task[None]] = {}
-        self._reported_idle: set[str] = set()
+        self._roster = Roster(max_jobs, tell, self._workers_changed)
+        self._told_of_changes = changed
+        self._models: dict[str, _Served] = {}
+        self._change = asyncio.Event()
+
+    @property
+    def table(self) -> RoutingTable:
+        """The routing table in force."""
+        return self._roster.table
 
     @property
     def links(self) -> list[WorkerLink]:
         """The workers that are there and have said what they serve."""
-        return list(self._links.values())
+        return self._roster.links
+
+    @property
+    def workers_lost(self) -> int:
+        """Workers that ended without being asked to."""
+        return self._roster.workers_lost
 
     @property
     def ready(self) -> bool:
         """Whether the default model can be served."""
-        return bool(self._serving.get(self.table.default_model))
+        served = self._models.get(self.table.default_model)
+        return bool(served and served.default)
+
+    def report(self) -> dict[str, Any]:
+        """The event that tells the supervisor how things are."""
+        return self._roster.report()
 
     def update(self, table: RoutingTable) -> None:
-        """Take a new table: connect to new workers, forget those that are gone."""
-        known = self.table.workers()
-        self.table = table
-        wanted = table.workers()
-        for worker_id, before in known.items():
-            if worker_id not in wanted or wanted[worker_id].socket != before.socket:
-                self._forget(worker_id, expected=before.draining or table.draining)
-        for route in wanted.values():
-            if route.id not in self._links and route.id not in self._connecting:
-                self._connect(route)
+        """Take a new table."""
         rejections = {(model.name, version) for model in table.models.values() for version in model.rejected}
         self.load_failures.update((name, version.stage) for name, version in rejections - self._rejections)
         self._rejections |= rejections
-        self._settle()
+        self._roster.update(table)
 
     def close(self) -> None:
         """Drop every connection."""
-        for worker_id in list(self.table.workers()):
-            self._forget(worker_id, expected=True)
-        self.table = RoutingTable()
-        self._settle()
+        self._roster.close()
 
     def serving(self) -> list[ModelInfo]:
         """One entry for each model: the version that new work gets."""
-        return [infos[0] for links in self._serving.values() if (infos := _infos(links))]
+        return [infos[0] for served in self._models.values() if (infos := _infos(served.default))]
+
+    async def watch(self) -> AsyncIterator[list[ModelInfo]]:
+        """What `serving` says, at once and whenever that changes."""
+        told: list[ModelInfo] | None = None
+        while True:
+            change = self._change
+            if (now := self.serving()) != told:
+                told = now
+                yield now
+            await change.wait()
 
     def versions(self, model: str) -> list[ModelInfo]:
         """Every version of a model that can be asked for now."""
-        return list({info.version: info for info in _infos(self._usable.get(model, []))}.values())
+        served = self._models.get(model)
+        return _infos(links[0] for links in served.by_version.values()) if served else []
 
     def resolve(self, selector: ModelSelector) -> ModelInfo:
-        """The version that `selector` means now.
+        """The version that `selector` means for the present caller.
 
-        Raises `ServiceError`: NOT_FOUND for an unknown model, version or channel, UNAVAILABLE while no
-        worker of it runs.
+        Raises `ServiceError`: NOT_FOUND for an unknown model or channel and for a version that is not
+        loaded, UNAVAILABLE while no worker of it runs.
         """
         return _infos(self._candidates(selector))[0]
 
@@ -98,7 +117,7 @@ class Router:
         TOKEN_SPACE_MISMATCH if nothing that may be used has these codebooks.
         """
         if not selector.model:
-            everywhere = [info for name in self.table.models for info in _infos(self._usable[name])]
+            everywhere = [info for name in self.table.models for info in self.versions(name)]
             served = [*self.serving(), *everywhere]
             for info in served:
                 if info.token_space == token_space:
@@ -118,132 +137,77 @@ class Router:
 
     def pick(self, info: ModelInfo, *, stream: bool = False) -> WorkerLink:
         """The least loaded worker of a version; raises `ServiceError` UNAVAILABLE if none is left."""
-        same = _of_version(self._usable.get(info.model, []), info.version)
+        served = self._models.get(info.model)
+        same = served.by_version.get(info.version) if served else None
         if not same:
             raise _unavailable(info.model)
         if stream:
-            return min(same, key=lambda link: (link.streams, link.load_seconds))
+            return min(same, key=lambda link: (link.slots_taken, link.load_seconds))
         return min(same, key=lambda link: link.load_seconds)
 
-    def link_ready(self, link: WorkerLink) -> None:
-        """Part of `LinkOwner`."""
-        if self._connecting.pop(link.worker_id, None) is None:
-            link.close()  # the table has forgotten the worker while it was being connected to
-            return
-        self._links[link.worker_id] = link
-        if link.info is not None:
-            serves = {"model": link.info.model, "version": link.info.version}
-            logger.info("a worker is there", extra={"worker": link.worker_id, **serves})
-        self._settle()
-
-    def link_lost(self, link: WorkerLink) -> None:
-        """Part of `LinkOwner`: connect again as long as the table says that the worker is there."""
-        worker_id = link.worker_id
-        was_serving = self._links.get(worker_id) is link
-        if was_serving:
-            del self._links[worker_id]
-        elif self._connecting.pop(worker_id, None) is None:
-            return
-        route = self.table.workers().get(worker_id)
-        if route is not None and worker_id not in self._reported_idle:
-            if was_serving:
-                self._count_loss(worker_id)
-            self._connect(route, after_seconds=_RETRY_SECONDS)
-        self._settle()
-
-    def link_idle(self, link: WorkerLink) -> None:
-        """Part of `LinkOwner`."""
-        self._report_idle()
-
-    def _connect(self, route: WorkerRoute, after_seconds: float = 0.0) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect_until_there(route, after_seconds))
-        self._connecting[route.id] = task
-
-    async def _connect_until_there(self, route: WorkerRoute, after_seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(after_seconds)
-        while True:
-            try:
-                await loop.create_unix_connection(
-                    lambda: WorkerLink(route.id, self, self._max_jobs), route.socket
-                )
-                return
-            except OSError as error:
-                logger.debug("worker %s does not listen yet: %s", route.id, error)
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    def _forget(self, worker_id: str, *, expected: bool) -> None:
-        self._reported_idle.discard(worker_id)
-        if (task := self._connecting.pop(worker_id, None)) is not None:
-            task.cancel()
-        if (link := self._links.pop(worker_id, None)) is not None:
-            link.close()
-            if not expected:
-                self._count_loss(worker_id)
-
-    def _count_loss(self, worker_id: str) -> None:
-        self.workers_lost += 1
-        logger.warning("a worker has gone", extra={"worker": worker_id})
-
-    def _report_idle(self) -> None:
-        """Tell which draining workers have nothing to do, once their successors are there."""
-        told = False
-        for model in self.table.models.values():
-            if not any(not worker.draining and worker.id in self._links for worker in model.workers):
-                continue
-            for worker in model.workers:
-                link = self._links.get(worker.id)
-                if worker.draining and link and link.idle and worker.id not in self._reported_idle:
-                    self._reported_idle.add(worker.id)
-                    self._tell({"event": "idle", "worker": worker.id})
-                    told = True
-        if told:
-            self._index()
-
-    def _settle(self) -> None:
-        self._report_idle()
-        self._index()
-        self._changed()
-
-    def _index(self) -> None:
+    def _workers_changed(self) -> None:
         """Lists of links by model, so that a request costs no search."""
-        for name, model in self.table.models.items():
-            usable = [
-                worker
-                for worker in model.workers
-                if worker.id in self._links and worker.id not in self._reported_idle
-            ]
-            fresh = [self._links[worker.id] for worker in usable if not worker.draining]
-            old = [self._links[worker.id] for worker in usable if worker.draining]
-            self._usable[name] = fresh + old
-            self._serving[name] = fresh or old
-        for name in self._usable.keys() - self.table.models.keys():
-            del self._usable[name], self._serving[name]
+        self._models = {name: self._served(model) for name, model in self.table.models.items()}
+        self._told_of_changes()
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _served(self, model: ModelRoutes) -> _Served:
+        fresh: dict[str, list[WorkerLink]] = {}
+        old: dict[str, list[WorkerLink]] = {}
+        for worker in model.workers:
+            if (link := self._roster.usable(worker.id)) is not None:
+                (old if worker.draining else fresh).setdefault(worker.version, []).append(link)
+        by_version = fresh | {version: links for version, links in old.items() if version not in fresh}
+        replaced = [link for links in old.values() for link in links]
+        default = by_version.get(model.version) or replaced
+        canary = model.canary
+        has_share = canary is not None and canary.version in fresh and canary.version != model.version
+        return _Served(by_version, default, canary if has_share else None)
 
     def _candidates(self, selector: ModelSelector) -> list[WorkerLink]:
         model = selector.model or self.table.default_model
-        routes = self.table.models.get(model)
-        if routes is None:
+        routes, served = self.table.models.get(model), self._models.get(model)
+        if not self.table.models:
+            # A front end that has just been started again: it does not know yet what there is.
+            raise _unavailable(model or "any model")
+        if routes is None or served is None:
             raise _not_found("model", model, self.table.models)
-        if selector.channel and selector.channel != self._channel:
-            raise _not_found("channel", selector.channel, [self._channel])
-        if not selector.version:
-            if not (links := self._serving[model]):
-                raise _unavailable(model)
+        version = selector.version
+        if selector.channel and not version:
+            if selector.channel not in routes.channels:
+                raise _not_found("channel", selector.channel, routes.channels)
+            version = routes.channels[selector.channel]
+            is_default = selector.channel == next(iter(routes.channels))
+            links = served.default if is_default else served.by_version.get(version)
+        elif version:
+            links = served.by_version.get(version)
+        else:
+            links = served.default
+            if served.canary is not None and _is_chosen(served.canary):
+                links = served.by_version[served.canary.version]
+        if links:
             return links
-        if links := _of_version(self._usable[model], selector.version):
-            return links
-        if any(worker.version == selector.version for worker in routes.workers):
-            raise _unavailable(f"{model}@{selector.version}")
-        raise _not_found("version", selector.version, [info.version for info in self.versions(model)])
+        if not selector.version or any(worker.version == version for worker in routes.workers):
+            raise _unavailable(f"{model}@{version}" if version else model)
+        raise _not_loaded(version, routes, self.versions(model))
+
+
+def _is_chosen(canary: Canary) -> bool:
+    """Whether the present request belongs to the canary's share; the same for all requests of a caller.
+
+    Where callers are not told apart it is the request that decides, so that at least all parts of one
+    request and the whole of a stream stay together.
+    """
+    key = CALLER.get() or REQUEST_ID.get()
+    if not key:
+        return random.random() < canary.weight
+    digest = hashlib.blake2b(f"{canary.version} {key}".encode(), digest_size=_HASH_BYTES).digest()
+    return int.from_bytes(digest) < canary.weight * _HASH_SPAN
 
 
 def _infos(links: Iterable[WorkerLink]) -> list[ModelInfo]:
     return [link.info for link in links if link.info is not None]
-
-
-def _of_version(links: Iterable[WorkerLink], version: str) -> list[WorkerLink]:
-    return [link for link in links if link.info is not None and link.info.version == version]
 
 
 def _unavailable(what: str) -> ServiceError:
@@ -253,3 +217,13 @@ def _unavailable(what: str) -> ServiceError:
 def _not_found(kind: str, name: str, known: Iterable[str]) -> ServiceError:
     listed = ", ".join(known) or "none"
     return ServiceError(Condition.NOT_FOUND, f"unknown {kind} {name!r}; there is: {listed}")
+
+
+def _not_loaded(version: str, routes: ModelRoutes, loaded: Iterable[ModelInfo]) -> ServiceError:
+    channel_of = {pointed: f" ({channel})" for channel, pointed in reversed(routes.channels.items())}
+    listed = ", ".join(info.version + channel_of.get(info.version, "") for info in loaded) or "none"
+    return ServiceError(
+        Condition.NOT_FOUND,
+        f"version {version} of {routes.name} is not loaded; loaded: {listed}. Name one of these, or have "
+        "the operator point a channel at it",
+    )

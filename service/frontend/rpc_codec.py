@@ -8,20 +8,25 @@ from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
 from service.config import Limits
 from service.frontend import messages
+from service.frontend.access import calling
 from service.frontend.call import Call
 from service.frontend.grpc_errors import abort, problem_of
 from service.frontend.intake import AudioBody, RawFormat
 from service.frontend.metrics import Metrics
 from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
 from service.frontend.router import Router
-from service.frontend.rpc_stream import StreamServer
-from service.frontend.stream_sides import DecodeSide, EncodeSide
+from service.frontend.rpc_stream import serve_rpc
+from service.frontend.stream_server import StreamServer
+from service.frontend.stream_sides import DecodeSide, EncodeSide, ReconstructSide
 from service.status import Condition, ServiceError
 
 Context = Any
 """grpc.aio's servicer context; its stubs name another type for every pair of messages."""
 
 Response = TypeVar("Response")
+
+_MAX_TIMEOUT_SECONDS = 3600.0
+"""As over HTTP; a deadline of centuries does not fit into a message to a worker."""
 
 
 class CodecServicer(codec_pb2_grpc.CodecServicer):
@@ -39,6 +44,7 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         """Audio to tokens."""
 
         async def work(call: Call) -> tuple[pb.EncodeResponse, float]:
+            call.bulk = messages.is_bulk(request.priority)
             labels = messages.labels_of(request.labels)
             encoded = await self._operations.encode(*_audio_request(request), call, labels)
             return _encode_response(encoded), encoded.n_samples / encoded.info.sample_rate
@@ -49,6 +55,7 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         """Tokens to PCM."""
 
         async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
+            call.bulk = messages.is_bulk(request.priority)
             router = self._operations.router
             info = messages.tokens_version(router, request.model, request.token_space)
             tokens = request.tokens
@@ -63,6 +70,7 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         """Audio to tokens to audio."""
 
         async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
+            call.bulk = messages.is_bulk(request.priority)
             labels = messages.labels_of(request.labels)
             decoded = await self._operations.reconstruct(*_audio_request(request), call, labels)
             wanted = request.pcm.format if request.WhichOneof("audio") == "pcm" else 0
@@ -74,13 +82,19 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         self, request_iterator: AsyncIterator[pb.StreamEncodeRequest], context: Context
     ) -> None:
         """Live audio to tokens."""
-        await self._streams.serve(EncodeSide(), request_iterator, context)
+        await serve_rpc(self._streams, EncodeSide(), request_iterator, context)
 
     async def StreamDecode(  # type: ignore[override]  # written to, not iterated over
         self, request_iterator: AsyncIterator[pb.StreamDecodeRequest], context: Context
     ) -> None:
         """Live tokens to audio."""
-        await self._streams.serve(DecodeSide(), request_iterator, context)
+        await serve_rpc(self._streams, DecodeSide(), request_iterator, context)
+
+    async def StreamReconstruct(  # type: ignore[override]  # written to, not iterated over
+        self, request_iterator: AsyncIterator[pb.StreamReconstructRequest], context: Context
+    ) -> None:
+        """Live audio to audio."""
+        await serve_rpc(self._streams, ReconstructSide(), request_iterator, context)
 
     async def _run(
         self, operation: str, context: Context, work: Callable[[Call], Awaitable[tuple[Response, float]]]
@@ -90,8 +104,15 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         condition: Condition | None = None
         seconds = 0.0
         remaining = context.time_remaining()
-        call = Call(self._limits.deadline_seconds if remaining is None else max(remaining, 0.0))
+        seconds_left = (
+            self._limits.deadline_seconds
+            if remaining is None
+            else min(max(remaining, 0.0), _MAX_TIMEOUT_SECONDS)
+        )
+        caller = calling()
+        call = Call(seconds_left, caller.name, caller.quota)
         try:
+            caller.begin(operation)
             with call:
                 response, seconds = await work(call)
             return response
@@ -130,6 +151,11 @@ class ModelsServicer(codec_pb2_grpc.ModelsServicer):
     async def List(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """The served version of every model."""
         return pb.ListModelsResponse(models=map(messages.model_info, self._router.serving()))
+
+    async def Watch(self, request: pb.WatchModelsRequest, context: Context) -> None:  # type: ignore[override]
+        """What `List` says, at once and at every change; written to, not iterated over."""
+        async for serving in self._router.watch():
+            await context.write(pb.ListModelsResponse(models=map(messages.model_info, serving)))
 
     async def Get(self, request: pb.GetModelRequest, context: Context) -> pb.ModelInfo:
         """One version; the served one if none is named."""

@@ -1,106 +1,63 @@
-"""The listeners of the front end: HTTP, gRPC and metrics, all in one event loop."""
-
-import asyncio
-import contextlib
-import socket
-from collections.abc import Iterator
+"""The listeners of the front end beside REST: gRPC and metrics, all in one event loop."""
 
 import grpc
-import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, make_asgi_app
-from starlette.types import ASGIApp
 
 from proto.codec.v1 import codec_pb2, codec_pb2_grpc
+from service.frontend.guard import RpcGuard
+from service.frontend.parsing import ParsingServer
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
+from service.http_server import HttpServer
 
 CODEC_SERVICE = codec_pb2.DESCRIPTOR.services_by_name["Codec"].full_name
 MODELS_SERVICE = codec_pb2.DESCRIPTOR.services_by_name["Models"].full_name
 
-_BACKLOG = 2048
-_KEEP_ALIVE_SECONDS = 60
-_START_CHECK_SECONDS = 0.01
-
-
-class HttpServer(uvicorn.Server):
-    """uvicorn without signal handlers of its own: the supervisor says when to stop.
-
-    `port` is the one listened on, which the system has chosen if the configuration said 0.
-    """
-
-    port = 0
-
-    @classmethod
-    def listen(cls, app: ASGIApp, host: str, port: int, grace_seconds: float) -> "HttpServer":
-        """A server of `app`, not yet started; logs no accesses, they cost more than the parsing."""
-        config = uvicorn.Config(
-            app,
-            host,
-            port,
-            http="httptools",
-            loop="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=max(1, round(grace_seconds)),
-        )
-        return cls(config)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Overrides uvicorn's handling of signals."""
-        yield
-
-    async def start(self) -> asyncio.Task[None]:
-        """Listen, and serve in the task returned. Raises `OSError` if the port is taken."""
-        host, port = self.config.host, self.config.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            # uvicorn would end the process where it cannot listen.
-            listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            raise OSError(f"cannot listen on {host}:{port} for HTTP: {error}") from error
-        self.port = int(listener.getsockname()[1])
-        task = asyncio.ensure_future(self.serve(sockets=[listener]))
-        while not self.started:
-            await asyncio.sleep(_START_CHECK_SECONDS)
-        return task
-
 
 class GrpcServer:
-    """grpc.aio with codec.v1, health and reflection."""
+    """grpc.aio with codec.v1, health and reflection; `reuse_port`: other processes listen there as well."""
 
-    def __init__(self, codec: CodecServicer, models: ModelsServicer, max_message_bytes: int) -> None:
+    def __init__(
+        self,
+        codec: CodecServicer,
+        models: ModelsServicer,
+        guard: RpcGuard,
+        max_message_bytes: int,
+        *,
+        reuse_port: bool,
+    ) -> None:
         self.port = 0
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
+            interceptors=(guard,),
             options=(
                 ("grpc.max_receive_message_length", max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(reuse_port)),
                 # A client that has vanished without a word is noticed within 40 s.
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
                 ("grpc.keepalive_permit_without_calls", 1),
-            )
+            ),
         )
-        codec_pb2_grpc.add_CodecServicer_to_server(codec, self._server)
-        codec_pb2_grpc.add_ModelsServicer_to_server(models, self._server)
+        server = ParsingServer.of(self._server)
+        codec_pb2_grpc.add_CodecServicer_to_server(codec, server)
+        codec_pb2_grpc.add_ModelsServicer_to_server(models, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (CODEC_SERVICE, MODELS_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, tls: grpc.ServerCredentials | None = None) -> None:
         """Listen. Raises `OSError` if the port is taken."""
         await self.set_serving(False)
         try:
-            name = f"[{host}]" if ":" in host else host
-            self.port = self._server.add_insecure_port(f"{name}:{port}")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if tls is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, tls)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {host}:{port} for gRPC: {error}") from error
         await self._server.start()

@@ -1,5 +1,6 @@
-"""The two directions of live streams: what their messages mean."""
+"""The operations of live streams: what their messages mean."""
 
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,9 +11,11 @@ from codec.errors import CodecError
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend import messages
 from service.frontend.intake import write_samples
-from service.frontend.live_stream import Data, Event, Flushed, LiveStream
+from service.frontend.live_events import Codes, Data, Event, Flushed, Given, GoAway, Start, StreamLimits
+from service.frontend.live_stream import LiveStream
 from service.frontend.operations import check_codes
 from service.frontend.rate import resolve_n_q
+from service.frontend.reconstruction import Reconstruction
 from service.frontend.router import Router
 from service.ipc import Operation
 from service.model_info import ModelInfo
@@ -21,77 +24,151 @@ from service.status import Condition, ServiceError, service_error
 _ENCODINGS: dict[PcmFormat, Encoding] = {"pcm_s16le": "s16", "pcm_f32le": "f32"}
 
 
-class StreamSide(Protocol):
-    """One direction. Requests and responses are the oneof messages of `codec.v1`."""
+class Stream(Protocol):
+    """A `LiveStream`, or what behaves like one."""
 
-    operation: Operation
+    info: ModelInfo
+
+    @property
+    def n_q(self) -> int:
+        """Codebooks in use."""
+
+    @property
+    def seconds_in(self) -> float:
+        """Seconds of audio that have come."""
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Ids of the workers that it lives on."""
+
+    @property
+    def prime_frames(self) -> int | None:
+        """Frames of prime for one that goes on where this one ends; None: none is enough."""
+
+    async def open(self, router: Router) -> None:
+        """Get slots; raises `ServiceError`."""
+
+    async def send(self, given: Given) -> None:
+        """Take input."""
+
+    async def flush(self, flush_id: int) -> None:
+        """End a segment."""
+
+    def finish(self) -> None:
+        """No more input."""
+
+    def heard(self) -> None:
+        """The client has said something."""
+
+    def go_away(self, reason: str, deadline_seconds: float) -> None:
+        """Ask the client to end the stream."""
+
+    def fail(self, error: ServiceError) -> None:
+        """End with an error."""
+
+    def close(self) -> None:
+        """Give the slots back."""
+
+    def overdue(self, now: float) -> ServiceError | None:
+        """What is to be said to a client that is too slow."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """What the client is to be told."""
+
+
+class StreamSide(Protocol):
+    """One operation. Requests and responses are the oneof messages of `codec.v1`, whatever carries them."""
+
     name: str
 
-    def open(self, request: Any, router: Router) -> tuple[ModelInfo, int]:
-        """The version and n_q that Open asks for; raises `ServiceError`."""
+    def open(self, request: Any, router: Router, limits: StreamLimits) -> Any:
+        """The stream that Open asks for, not yet opened; raises `ServiceError`."""
 
-    async def feed(self, stream: LiveStream, request: Any) -> None:
+    async def feed(self, stream: Any, request: Any) -> None:
         """Take one input message; raises `ServiceError`."""
 
-    def opened(self, stream: LiveStream) -> Any:
+    def opened(self, stream: Any) -> Any:
         """The answer to Open."""
 
-    def response(self, stream: LiveStream, event: Event) -> Any:
+    def response(self, stream: Any, event: Event) -> Any:
         """An event as a message."""
 
-    def summary(self, stream: LiveStream) -> Any:
+    def summary(self, stream: Any) -> Any:
         """The last message."""
 
 
-class EncodeSide:
-    """Audio in, tokens out."""
+class _AudioIn:
+    """What encoding and reconstruction have in common."""
 
-    operation = Operation.ENCODE
-    name = "encode"
+    _encoding: Encoding = "s16"
 
-    def __init__(self) -> None:
-        self._encoding: Encoding = "s16"
-
-    def open(self, request: pb.OpenEncode, router: Router) -> tuple[ModelInfo, int]:
+    async def feed(self, stream: Stream, request: pb.AudioChunk) -> None:
         """Part of `StreamSide`."""
+        given = self._given(request, stream.info, stream.n_q)
+        if given.items:
+            await stream.send(given)
+        else:
+            stream.heard()
+
+    def _open(
+        self, request: pb.OpenEncode | pb.OpenReconstruct, router: Router, limits: StreamLimits
+    ) -> tuple[ModelInfo, int, Start]:
         info = router.resolve(messages.selector_of(request.model))
         self._encoding = _ENCODINGS[messages.pcm_format_of(request.format)]
         if request.sample_rate not in (0, info.sample_rate):
             raise _invalid(f"sample_rate is {request.sample_rate}; resample to {info.sample_rate}")
-        return info, resolve_n_q(messages.rate_of(request), info)
+        n_q = resolve_n_q(messages.rate_of(request), info)
+        prime: list[Given] = []
+        for chunk in request.prime:
+            prime.append(self._given(chunk, info, prime[-1].n_q if prime else n_q))
+        return info, n_q, _start(request.first_frame, prime, info.hop_samples)
 
-    async def feed(self, stream: LiveStream, request: pb.AudioChunk) -> None:
-        """Part of `StreamSide`."""
-        info = stream.info
-        n_q = stream.n_q
+    def _given(self, request: pb.AudioChunk, info: ModelInfo, n_q: int) -> Given:
         if request.HasField("rate"):
             n_q = resolve_n_q(messages.rate_of(request), info)
+        packed = request.samples
         item_bytes = ENCODING_BYTES[self._encoding] * info.channels
-        items, rest = divmod(len(request.samples), item_bytes)
+        items, rest = divmod(len(packed), item_bytes)
         if rest:
-            raise _invalid(f"{len(request.samples)} bytes are no whole samples of {item_bytes} bytes")
-        if not items:
-            stream.heard()
-            return
+            raise _invalid(f"{len(packed)} bytes are no whole samples of {item_bytes} bytes")
         try:
-            samples = decode(request.samples, self._encoding, info.channels)
+            samples = decode(packed, self._encoding, info.channels)
         except CodecError as error:
             raise service_error(error) from error
-        await stream.send(np.ascontiguousarray(samples.T, "<f4").tobytes(), items, n_q)
+        return Given(np.ascontiguousarray(samples.T, "<f4").tobytes(), items, n_q)
+
+
+class _AudioOut:
+    """What decoding and reconstruction have in common."""
+
+    _format: PcmFormat = "pcm_s16le"
+
+    def _chunk(self, info: ModelInfo, data: Data) -> pb.PcmChunk:
+        samples = np.frombuffer(data.payload, "<f4").reshape(-1, info.channels)
+        pcm = write_samples(samples, info.sample_rate, self._format)
+        return pb.PcmChunk(first_sample=data.first, samples=pcm)
+
+
+class EncodeSide(_AudioIn):
+    """Audio in, tokens out."""
+
+    name = "encode"
+
+    def open(self, request: pb.OpenEncode, router: Router, limits: StreamLimits) -> LiveStream:
+        """Part of `StreamSide`."""
+        info, n_q, start = self._open(request, router, limits)
+        _check_prime(start, info.prime_frames(Operation.ENCODE), info, limits)
+        return LiveStream(Operation.ENCODE, info, n_q, limits, start)
 
     def opened(self, stream: LiveStream) -> pb.StreamEncodeResponse:
         """Part of `StreamSide`."""
-        return pb.StreamEncodeResponse(opened=messages.opened(stream.info, stream.n_q))
+        return pb.StreamEncodeResponse(opened=messages.opened(stream.info, stream.n_q, stream.prime_frames))
 
     def response(self, stream: LiveStream, event: Event) -> pb.StreamEncodeResponse:
         """Part of `StreamSide`."""
         if isinstance(event, Data):
-            tokens = pb.Tokens(n_q=event.n_q, first_frame=event.first, codes=event.payload)
-            return pb.StreamEncodeResponse(tokens=tokens)
-        if isinstance(event, Flushed):
-            return pb.StreamEncodeResponse(flushed=pb.Flushed(id=event.id))
-        deadline_ms = round(event.deadline_seconds * 1000)
-        return pb.StreamEncodeResponse(go_away=pb.GoAway(reason=event.reason, deadline_ms=deadline_ms))
+            return pb.StreamEncodeResponse(tokens=_tokens(event))
+        return pb.StreamEncodeResponse(**_control(stream, event))
 
     def summary(self, stream: LiveStream) -> pb.StreamEncodeResponse:
         """Part of `StreamSide`."""
@@ -99,48 +176,114 @@ class EncodeSide:
         return pb.StreamEncodeResponse(summary=counts)
 
 
-class DecodeSide:
+class DecodeSide(_AudioOut):
     """Tokens in, audio out."""
 
-    operation = Operation.DECODE
     name = "decode"
 
-    def __init__(self) -> None:
-        self._format: PcmFormat = "pcm_s16le"
-
-    def open(self, request: pb.OpenDecode, router: Router) -> tuple[ModelInfo, int]:
+    def open(self, request: pb.OpenDecode, router: Router, limits: StreamLimits) -> LiveStream:
         """Part of `StreamSide`."""
         info = messages.tokens_version(router, request.model, request.token_space)
         self._format = messages.pcm_format_of(request.format)
-        return info, info.codebooks
+        prime = [_given_codes(tokens, info) for tokens in request.prime]
+        start = _start(request.first_frame, prime, 1)
+        _check_prime(start, info.prime_frames(Operation.DECODE), info, limits)
+        return LiveStream(Operation.DECODE, info, info.codebooks, limits, start)
 
-    async def feed(self, stream: LiveStream, request: pb.Tokens) -> None:
+    async def feed(self, stream: Stream, request: pb.Tokens) -> None:
         """Part of `StreamSide`."""
-        frames = check_codes(request.codes, request.n_q, stream.info)
-        if not frames:
+        given = _given_codes(request, stream.info)
+        if given.items:
+            await stream.send(given)
+        else:
             stream.heard()
-            return
-        await stream.send(request.codes, frames, request.n_q)
 
     def opened(self, stream: LiveStream) -> pb.StreamDecodeResponse:
         """Part of `StreamSide`."""
-        return pb.StreamDecodeResponse(opened=messages.opened(stream.info, stream.n_q))
+        return pb.StreamDecodeResponse(opened=messages.opened(stream.info, stream.n_q, stream.prime_frames))
 
     def response(self, stream: LiveStream, event: Event) -> pb.StreamDecodeResponse:
         """Part of `StreamSide`."""
         if isinstance(event, Data):
-            samples = np.frombuffer(event.payload, "<f4").reshape(-1, stream.info.channels)
-            pcm = write_samples(samples, stream.info.sample_rate, self._format)
-            return pb.StreamDecodeResponse(audio=pb.PcmChunk(first_sample=event.first, samples=pcm))
-        if isinstance(event, Flushed):
-            return pb.StreamDecodeResponse(flushed=pb.Flushed(id=event.id))
-        deadline_ms = round(event.deadline_seconds * 1000)
-        return pb.StreamDecodeResponse(go_away=pb.GoAway(reason=event.reason, deadline_ms=deadline_ms))
+            return pb.StreamDecodeResponse(audio=self._chunk(stream.info, event))
+        return pb.StreamDecodeResponse(**_control(stream, event))
 
     def summary(self, stream: LiveStream) -> pb.StreamDecodeResponse:
         """Part of `StreamSide`."""
         counts = pb.Summary(n_samples=stream.items_out, n_frames=stream.items_in)
         return pb.StreamDecodeResponse(summary=counts)
+
+
+class ReconstructSide(_AudioIn, _AudioOut):
+    """Audio in, audio out, and the tokens in between if they are wanted."""
+
+    name = "reconstruct"
+
+    def open(self, request: pb.OpenReconstruct, router: Router, limits: StreamLimits) -> Reconstruction:
+        """Part of `StreamSide`."""
+        info, n_q, start = self._open(request, router, limits)
+        self._format = messages.pcm_format_of(request.format)
+        stream = Reconstruction(info, n_q, limits, start, tokens=request.tokens)
+        _check_prime(start, stream.prime_frames, info, limits)
+        return stream
+
+    def opened(self, stream: Reconstruction) -> pb.StreamReconstructResponse:
+        """Part of `StreamSide`."""
+        opened = messages.opened(stream.info, stream.n_q, stream.prime_frames)
+        return pb.StreamReconstructResponse(opened=opened)
+
+    def response(self, stream: Reconstruction, event: Event) -> pb.StreamReconstructResponse:
+        """Part of `StreamSide`."""
+        if isinstance(event, Data):
+            return pb.StreamReconstructResponse(audio=self._chunk(stream.info, event))
+        if isinstance(event, Codes):
+            return pb.StreamReconstructResponse(tokens=_tokens(event.data))
+        return pb.StreamReconstructResponse(**_control(stream, event))
+
+    def summary(self, stream: Reconstruction) -> pb.StreamReconstructResponse:
+        """Part of `StreamSide`."""
+        counts = pb.Summary(n_samples=stream.items_out, n_frames=stream.frames)
+        return pb.StreamReconstructResponse(summary=counts)
+
+
+def _tokens(data: Data) -> pb.Tokens:
+    return pb.Tokens(n_q=data.n_q, first_frame=data.first, codes=data.payload)
+
+
+def _control(stream: Stream, event: Event) -> dict[str, Any]:
+    """An event that is no data, as the field of a response."""
+    if isinstance(event, Flushed):
+        return {"flushed": pb.Flushed(id=event.id)}
+    assert isinstance(event, GoAway)
+    return {"go_away": messages.go_away(event, stream.prime_frames)}
+
+
+def _given_codes(request: pb.Tokens, info: ModelInfo) -> Given:
+    return Given(request.codes, check_codes(request.codes, request.n_q, info), request.n_q)
+
+
+def _start(first_frame: int, prime: Iterable[Given], items_per_frame: int) -> Start:
+    given = tuple(piece for piece in prime if piece.items)
+    items = sum(piece.items for piece in given)
+    frames, rest = divmod(items, items_per_frame)
+    if rest:
+        raise _invalid(f"prime has {items} samples; send whole frames of {items_per_frame}")
+    if frames > first_frame:
+        message = f"prime has {frames} frames, but first_frame is {first_frame}: the prime lies before it"
+        raise _invalid(message)
+    return Start(first_frame, given, frames)
+
+
+def _check_prime(start: Start, prime_frames: int | None, info: ModelInfo, limits: StreamLimits) -> None:
+    frames = start.hidden_frames
+    if not frames:
+        return
+    if prime_frames is None:
+        message = f"{info.model} remembers the whole stream, no prime brings that back; open without prime"
+        raise _invalid(message)
+    most = max(prime_frames, int(limits.window_seconds * info.sample_rate / info.hop_samples))
+    if frames > most:
+        raise _invalid(f"prime has {frames} frames; {prime_frames} are enough, {most} are taken")
 
 
 def _invalid(message: str) -> ServiceError:

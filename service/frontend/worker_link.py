@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -9,6 +11,7 @@ from typing import Any, Protocol, cast
 from service.frontend.call import Call
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
+from service.places import check_place
 from service.status import Condition, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +22,11 @@ StreamSink = Callable[[Message], None]
 # What a live stream weighs beside queued one-shot audio: the audio that it brings while one short
 # request runs.
 _STREAM_WEIGHT_SECONDS = 0.25
+
+# What another version, or another worker, might have done better.
+_FAILURES = frozenset(
+    {Condition.OVERLOADED, Condition.UNAVAILABLE, Condition.DEADLINE_EXCEEDED, Condition.INTERNAL}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class LinkOwner(Protocol):
 class WorkerLink(asyncio.Protocol):
     """Jobs and streams of one worker, over its Unix socket.
 
-    When the connection ends, every caller gets UNAVAILABLE at once.
+    When the connection ends, every caller gets UNAVAILABLE at once. `done` and `failed` count what became of
+    jobs and streams; failed are those that another version might have served: what was asked was right.
     """
 
     def __init__(self, worker_id: str, owner: LinkOwner, max_jobs: int) -> None:
@@ -55,6 +64,8 @@ class WorkerLink(asyncio.Protocol):
         self.info: ModelInfo | None = None
         self.stats: dict[str, Any] = {}
         self.queued_seconds = 0.0
+        self.done = 0
+        self.failed = 0
         self._owner = owner
         self._max_jobs = max_jobs
         self._reader = MessageReader()
@@ -62,12 +73,19 @@ class WorkerLink(asyncio.Protocol):
         self._next_session = 1
         self._outgoing: list[bytes] = []
         self._jobs: dict[int, asyncio.Future[Message]] = {}
+        self._held = Counter[tuple[str, bool]]()
         self._streams: dict[int, StreamSink] = {}
+        self._streams_elsewhere = 0
 
     @property
     def streams(self) -> int:
         """Live streams on the worker."""
         return len(self._streams)
+
+    @property
+    def slots_taken(self) -> int:
+        """Live streams on the worker, those of other front ends as it told them last."""
+        return len(self._streams) + self._streams_elsewhere
 
     @property
     def jobs(self) -> int:
@@ -90,19 +108,27 @@ class WorkerLink(asyncio.Protocol):
         Raises `ServiceError`: the worker's own refusal, OVERLOADED when it has too many jobs, UNAVAILABLE
         when it dies, or whatever ends `call`; the worker then forgets the job.
         """
-        if len(self._jobs) >= self._max_jobs:
-            raise ServiceError(Condition.OVERLOADED, "all workers have full queues; ask again later")
+        line = (call.caller, call.bulk)
+        check_place(self._held[line], self._max_jobs, len(self._jobs), bulk=call.bulk)
         session = self._new_session()
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._jobs[session] = future
+        self._held[line] += 1
         self.queued_seconds += job.audio_seconds
-        self._write(
-            Message(Kind.JOB, session, job.operation, job.n_q, value=call.deadline_ns, payload=job.payload)
-        )
+        self._write(_job_message(job, session, call))
         try:
             result = await call.wait(future)
+        except ServiceError as error:
+            if error.condition is Condition.INTERNAL:
+                # The worker's own log lines name the session; this one ties them to the request.
+                names = {"worker": self.worker_id, "session": session, "reason": error.message}
+                logger.error("a worker failed a request", extra=names)
+            raise
         finally:
             self.queued_seconds -= job.audio_seconds
+            self._held[line] -= 1
+            if not self._held[line]:
+                del self._held[line]
             if self._jobs.pop(session, None) is not None:
                 self._write(Message(Kind.CANCEL, session))
             self._tell_if_idle()
@@ -110,7 +136,7 @@ class WorkerLink(asyncio.Protocol):
         call.run_us += result.run_us
         return result
 
-    def open_stream(self, operation: Operation, n_q: int, sink: StreamSink) -> int:
+    def open_stream(self, operation: Operation, n_q: int, sink: StreamSink, caller: str = "") -> int:
         """Ask for a live stream and return its session; OPENED or FAILED comes to `sink`.
 
         Raises `ServiceError` UNAVAILABLE if the worker is gone.
@@ -119,7 +145,7 @@ class WorkerLink(asyncio.Protocol):
             raise ServiceError(Condition.UNAVAILABLE, "the worker is gone; open the stream again")
         session = self._new_session()
         self._streams[session] = sink
-        self._write(Message(Kind.OPEN, session, operation, n_q))
+        self._write(Message(Kind.OPEN, session, operation, n_q, _number_of(caller)))
         return session
 
     def send(self, message: Message) -> None:
@@ -129,6 +155,7 @@ class WorkerLink(asyncio.Protocol):
     def close_stream(self, session: int) -> None:
         """Give the slot back; harmless after the stream has ended."""
         if self._streams.pop(session, None) is not None:
+            self.done += 1
             self._write(Message(Kind.CLOSE, session))
             self._tell_if_idle()
 
@@ -154,6 +181,7 @@ class WorkerLink(asyncio.Protocol):
         """Part of `asyncio.Protocol`: the worker has died or was stopped."""
         self._transport = None
         reason = "the worker has stopped; ask again"
+        self.failed += len(self._jobs) + len(self._streams)
         jobs, self._jobs = self._jobs, {}
         for future in jobs.values():
             if not future.done():
@@ -170,16 +198,26 @@ class WorkerLink(asyncio.Protocol):
             self._owner.link_ready(self)
         elif kind is Kind.STATS:
             self.stats = message.json()
+            self._streams_elsewhere = max(0, int(self.stats.get("slots_used", 0)) - len(self._streams))
         elif (sink := self._streams.get(message.session)) is not None:
             if kind is Kind.FAILED:
                 del self._streams[message.session]
+                self._count_failure(message)
                 self._tell_if_idle()
             sink(message)
         elif (future := self._jobs.pop(message.session, None)) is not None and not future.done():
             if kind is Kind.FAILED:
+                self._count_failure(message)
                 future.set_exception(failure(message))
             else:
+                self.done += 1
                 future.set_result(message)
+
+    def _count_failure(self, message: Message) -> None:
+        if message.value in _FAILURES:
+            self.failed += 1
+        else:
+            self.done += 1
 
     def _new_session(self) -> int:
         self._next_session += 1
@@ -201,6 +239,23 @@ class WorkerLink(asyncio.Protocol):
     def _tell_if_idle(self) -> None:
         if self.idle:
             self._owner.link_idle(self)
+
+
+def _job_message(job: Job, session: int, call: Call) -> Message:
+    return Message(
+        Kind.BULK if call.bulk else Kind.JOB,
+        session,
+        job.operation,
+        job.n_q,
+        _number_of(call.caller),
+        call.deadline_ns,
+        payload=job.payload,
+    )
+
+
+def _number_of(caller: str) -> int:
+    """The number by which workers know a caller: the same from every front end, with nothing to remember."""
+    return zlib.crc32(caller.encode())
 
 
 def failure(message: Message) -> ServiceError:

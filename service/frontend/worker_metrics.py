@@ -48,6 +48,13 @@ class WorkerCollector(Collector):
         for model in self._router.serving():
             info.add_metric((model.model, model.version, model.token_space), 1)
         yield info
+        share = GaugeMetricFamily(
+            "codec_canary_weight", "Share of unnamed work that goes to it", labels=("model", "version")
+        )
+        for routes in self._router.table.models.values():
+            if routes.canary is not None:
+                share.add_metric((routes.name, routes.canary.version), routes.canary.weight)
+        yield share
         failures = CounterMetricFamily(
             "codec_model_load_failures", "Published versions that were refused", labels=("model", "stage")
         )

@@ -40,12 +40,18 @@ class Child:
         environment: Mapping[str, str],
         first_message: Message,
         on_message: Callable[[Message], None],
+        *,
+        quietly: bool = False,
     ) -> "Child":
-        """Start the process and send it its first message; `on_message` gets every line that it sends."""
+        """Start the process and send it its first message; `on_message` gets every line that it sends.
+
+        `quietly`: with lower priority until it has imported everything.
+        """
+        run = ("-m", "service.quiet_start", module) if quietly else ("-m", module)
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, "--control-fd", str(theirs.fileno()),
+                sys.executable, *run, "--control-fd", str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),), start_new_session=True, env=environment,
             )  # fmt: skip
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_MAX_LINE_BYTES)

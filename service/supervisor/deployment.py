@@ -2,10 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.supervisor.seat import Rejection, Seat, WorkerPlan
 
 _MAX_FAILED_STARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker that serves: where, and by which process."""
+
+    id: str
+    socket: str
+    pid: int
 
 
 class Deployment:
@@ -17,9 +27,18 @@ class Deployment:
         self._stopping: dict[Seat, asyncio.Task[None]] = {}
 
     @property
-    def workers(self) -> list[tuple[str, str]]:
-        """Id and socket of the workers that serve."""
-        return [(seat.worker.id, str(seat.worker.socket)) for seat in self._seats if seat.worker is not None]
+    def workers(self) -> list[Worker]:
+        """The workers that serve."""
+        return [
+            Worker(seat.worker.id, str(seat.worker.socket), seat.pid)
+            for seat in self._seats
+            if seat.worker is not None
+        ]
+
+    @property
+    def starting(self) -> list[int]:
+        """The processes that do not serve yet."""
+        return [seat.pid for seat in self._seats if seat.worker is None and seat.pid]
 
     @property
     def is_complete(self) -> bool:

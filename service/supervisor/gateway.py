@@ -1,109 +1,169 @@
-"""The front end process: kept running, told of every change of the routes, asked to drain at the end."""
+"""All front end processes together: same ports, same routes, one answer when something is over."""
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable
+import socket
+from typing import Any, Protocol
 
 from service.config import ServeConfig
-from service.supervisor.backoff import keep_running
-from service.supervisor.child import Child, Message, describe_exit
+from service.supervisor.child import Message
+from service.supervisor.front_end import FrontEnd
 
 _LOG = logging.getLogger(__name__)
-_STOP_SECONDS = 5.0
-_MAX_FAILED_STARTS = 3
+
+
+class GatewayOwner(Protocol):
+    """Who is told what the front ends have to say."""
+
+    def worker_idle(self, worker: str) -> None:
+        """No front end has anything left on a draining worker."""
+
+    def outcomes(self, model: str, version: str, done: int, failed: int) -> None:
+        """So much work of a version has ended."""
+
+    def changed(self) -> None:
+        """Something of the above has happened, or the front ends were given up."""
 
 
 class Gateway:
-    """Starts the front end, and another when it dies.
+    """Starts `config.frontends` front ends.
 
-    One that dies three times before it was ever ready, because its port is taken for instance, is given
-    up: `has_failed` is set. `on_idle` is called with the id of a draining worker that has nothing left
-    to do, `changed` after that and after giving up.
+    Where there are several, they share the ports for REST and gRPC, and the system deals connections out;
+    the i-th one tells its metrics on `metrics_port + i`. `has_failed`: one of them cannot start.
     """
 
-    def __init__(
-        self, config: ServeConfig, on_idle: Callable[[str], None], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: ServeConfig, owner: GatewayOwner) -> None:
         self.has_failed = False
         self._config = config
-        self._on_idle = on_idle
-        self._changed = changed
-        self._child: Child | None = None
+        self._owner = owner
+        self._number = 0
         self._routes: Message | None = None
-        self._drained = asyncio.Event()
-        self._is_ready = False
-        self._failed_starts = 0
-        self._retired = asyncio.Event()
-        self._task = asyncio.create_task(keep_running("front end", self._run_once, self._retired))
+        self._draining_since: dict[str, int] = {}
+        self._idle: dict[str, set[FrontEnd]] = {}
+        self._reports: dict[FrontEnd, dict[str, dict[str, int]]] = {}
+        self._reserved: list[socket.socket] = []
+        self._front_ends: list[FrontEnd] = []
+        try:
+            self._start()
+        except OSError as error:
+            _LOG.error("the front ends cannot start", extra={"reason": str(error)})
+            self.has_failed = True
 
     def publish(self, routes: Message) -> None:
         """Make these the routes, if they are not already."""
-        if routes != self._routes:
-            self._routes = routes
-            if self._child is not None:
-                self._child.send(routes)
+        if routes == self._routes:
+            return
+        self._routes = routes
+        self._number += 1
+        workers = [worker for model in routes["models"] for worker in model["workers"] if worker["draining"]]
+        since = {worker["id"]: self._draining_since.get(worker["id"], self._number) for worker in workers}
+        self._draining_since = since
+        self._idle = {worker: said for worker, said in self._idle.items() if worker in since}
+        for front_end in self._front_ends:
+            front_end.publish({**routes, "number": self._number})
 
     def send_away(self, worker: str, grace_seconds: float) -> None:
         """Have the streams of a worker ended, after asking their callers to go."""
-        if self._child is not None:
-            self._child.send({"type": "go_away", "worker": worker, "grace_seconds": grace_seconds})
+        for front_end in self._front_ends:
+            front_end.send({"type": "go_away", "worker": worker, "grace_seconds": grace_seconds})
+
+    def load(self, worker: str) -> dict[str, int]:
+        """Live streams and one-shot requests on a worker, as last reported, at most a second ago."""
+        mine = [report[worker] for report in self._reports.values() if worker in report]
+        return {name: sum(load[name] for load in mine) for name in ("streams", "jobs")}
+
+    def processes(self) -> list[dict[str, Any]]:
+        """The front ends as they run now."""
+        return [
+            {"name": front_end.name, "pid": front_end.pid, "ready": front_end.is_ready}
+            for front_end in self._front_ends
+        ]
 
     async def drain(self) -> None:
         """Refuse new work and let the present work end, within the grace period."""
-        self._retired.set()
-        if self._child is None:
+        draining = [asyncio.create_task(front_end.drain()) for front_end in self._front_ends]
+        if not draining:
             return
-        grace_seconds = self._config.grace_seconds
-        self._child.send({"type": "drain", "grace_seconds": grace_seconds})
-        drained = asyncio.create_task(self._drained.wait())
-        await asyncio.wait([drained, self._task], timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED)
-        if not drained.done():
+        _, late = await asyncio.wait(draining, timeout=self._config.grace_seconds)
+        if late:
             _LOG.warning("work was still under way at the end of the grace period")
-            drained.cancel()
+        for task in late:
+            task.cancel()
 
     async def stop(self) -> None:
-        """End the process, and start no other."""
-        self._retired.set()
-        if self._child is not None:
-            await self._child.stop(_STOP_SECONDS)
-        await self._task
+        """End the processes, and start no others."""
+        await asyncio.gather(*(front_end.stop() for front_end in self._front_ends))
+        for holder in self._reserved:
+            holder.close()
 
     def kill(self) -> None:
-        """End the process now, and start no other."""
-        self._retired.set()
-        if self._child is not None:
-            self._child.kill()
+        """End the processes now, and start no others."""
+        for front_end in self._front_ends:
+            front_end.kill()
 
-    async def _run_once(self) -> int:
-        self._is_ready = False
-        config = self._config.to_message()
-        child = await Child.start("frontend", "service.frontend", os.environ, config, self._on_message)
-        self._child = child
-        if self._retired.is_set():
-            await child.stop(0)
-        if self._routes is not None:
-            child.send(self._routes)
-        try:
-            status = await child.wait()
-        finally:
-            self._child = None
-        self._failed_starts = 0 if self._is_ready else self._failed_starts + 1
-        if self._failed_starts == _MAX_FAILED_STARTS and not self._retired.is_set():
-            _LOG.error("the front end cannot start", extra={"exit": describe_exit(status)})
-            self.has_failed = True
-            self._retired.set()
-            self._changed()
-        return status
+    def _start(self) -> None:
+        count = self._config.frontends
+        shared = {"http_port": self._config.http_port, "grpc_port": self._config.grpc_port}
+        if count > 1:
+            for name, port in shared.items():
+                holder = _reserve(self._config.host, port)
+                self._reserved.append(holder)
+                shared[name] = int(holder.getsockname()[1])
+        for number in range(count):
+            metrics_port = self._config.metrics_port and self._config.metrics_port + number
+            config = self._config.model_copy(update={**shared, "metrics_port": metrics_port})
+            name = f"frontend{number}" if count > 1 else "frontend"
+            self._front_ends.append(FrontEnd(name, config, self._heard, self._gone))
 
-    def _on_message(self, message: Message) -> None:
+    def _heard(self, front_end: FrontEnd, message: Message) -> None:
         event = message.get("event")
-        if event == "ready":
-            self._is_ready = True
-            ports = {name: value for name, value in message.items() if name != "event"}
-            _LOG.info("the front end listens", extra=ports)
-        elif event == "idle":
-            self._on_idle(str(message["worker"]))
-            self._changed()
-        elif event == "drained":
-            self._drained.set()
+        if event == "idle":
+            worker = str(message["worker"])
+            since = self._draining_since.get(worker)
+            # What it said of an older table may be about a time when the worker did not drain yet.
+            if since is not None and int(message["routes"]) >= since:
+                self._idle.setdefault(worker, set()).add(front_end)
+                self._retire_idle()
+        elif event == "report":
+            self._reports[front_end] = message["workers"]
+            for outcomes in message["outcomes"]:
+                self._owner.outcomes(**outcomes)
+            if message["outcomes"]:
+                self._owner.changed()
+
+    def _gone(self, front_end: FrontEnd) -> None:
+        """Its work has died with it: the others alone say what is idle."""
+        self._reports.pop(front_end, None)
+        for said in self._idle.values():
+            said.discard(front_end)
+        self.has_failed = self.has_failed or front_end.has_failed
+        self._retire_idle()
+        self._owner.changed()
+
+    def _retire_idle(self) -> None:
+        """Report the workers that all front ends agree on."""
+        listening = {front_end for front_end in self._front_ends if front_end.is_ready}
+        idle = [worker for worker, said in self._idle.items() if listening and listening <= said]
+        for worker in idle:
+            del self._idle[worker]
+            self._owner.worker_idle(worker)
+        if idle:
+            self._owner.changed()
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """Hold a port for sockets that share it; it takes no connections itself.
+
+    Raises `OSError` if anybody listens there already, even one who would share.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(f"cannot listen on {host}:{port}: {error}") from error
+    holder = socket.socket(family)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind((host, port))
+    return holder

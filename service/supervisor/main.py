@@ -20,8 +20,8 @@ _EXIT_USAGE = 2
 def serve(config: ServeConfig) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is under way; a second signal ends everything now.
 
-    Returns the exit status: 0 after an orderly end, 1 if killed or if the front end cannot start, 2 if
-    there is no such model or repository.
+    Returns the exit status: 0 after an orderly end, 1 if killed or if a port cannot be had, 2 if there is
+    no such model or repository.
     """
     configure_logging("supervisor")
     try:
@@ -31,7 +31,11 @@ def serve(config: ServeConfig) -> int:
         return _EXIT_USAGE
     # Not in the working directory or under a long path: the name of a Unix socket has 107 characters.
     with tempfile.TemporaryDirectory(prefix="codecd-") as sockets:
-        return asyncio.run(_run(config, models, Path(sockets)))
+        try:
+            return asyncio.run(_run(config, models, Path(sockets)))
+        except OSError as error:
+            _LOG.error("the service cannot run", extra={"reason": str(error)})
+            return 1
 
 
 async def _run(config: ServeConfig, models: tuple[str, ...], sockets: Path) -> int:

@@ -27,6 +27,8 @@ from service.worker.verify import VerifiedModel, VersionRejectedError, verify
 _LOG = logging.getLogger("service.worker")
 _EXIT_REJECTED = 3
 _BACKLOG = 64
+_SILENT_SECONDS = 10.0
+"""A step of a model that streams takes a small part of a second; nobody bounds a step of whole items."""
 
 
 def main() -> int:
@@ -60,11 +62,13 @@ def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))
         listener.listen(_BACKLOG)
-        server = Server(listener, control, info, partial(_scheduler, config, verified, info))
+        silent_seconds = _SILENT_SECONDS if info.streamable else None
+        make_scheduler = partial(_scheduler, config, verified, info)
+        server = Server(listener, control, info, make_scheduler, silent_seconds=silent_seconds)
         # The model lives as long as the process: the collector need not look at it between steps.
         gc.collect()
         gc.freeze()
-        control.send({"event": "ready"})
+        control.send({"event": "ready", "silent_seconds": silent_seconds})
         _LOG.info("ready", extra={"model": config.model, "version": config.version})
         server.run()
     _LOG.info("stopped")

@@ -1,17 +1,20 @@
 """What a worker takes on: beyond these limits it refuses at once, it never queues hopefully."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from service.ipc import Operation
+from service.places import check_place
 from service.status import Condition, ServiceError
 from service.worker.cost import CostModel
 from service.worker.engine import Geometry
+from service.worker.job_queue import Queued
 from service.worker.session import Session
 
 _STRETCH = 2
-"""A job may be overtaken for as long as twice its own run time: short ones pass long ones, none starves."""
+"""A job may be overtaken by its caller's for as long as twice its own run time: short ones pass long ones,
+none starves."""
 
 _LIVE_MESSAGE_SECONDS = 0.08
 _LIVE_SHARE = 0.8
@@ -28,38 +31,46 @@ class QueueLimits:
     max_pending_inputs: int = 4096
 
 
-class Queued(Protocol):
-    """A job as admission sees it; times of the monotonic clock, deadline 0 = none."""
-
-    arrived_ns: int
-    deadline_ns: int
-    order_ns: int
-
-    @property
-    def pending_seconds(self) -> float:
-        """Audio that has not been run."""
-
-
 Q = TypeVar("Q", bound=Queued)
 
 
-def admit(
-    job: Q, queued: Iterable[Q], queued_audio_seconds: float, run_seconds: Callable[[Q], float], limit: float
-) -> None:
-    """Place a job in the order of jobs; `run_seconds`: predicted for what is left of one.
+def admit(job: Q, queued: Collection[Q], run_seconds: Callable[[Q], float], limit: float) -> None:
+    """Place a job in the order of its caller's jobs; `run_seconds`: predicted for what is left of one.
 
     Raises `ServiceError` OVERLOADED if there would be more than `limit` seconds of audio in the queue, or
-    if the job would not be done before its deadline.
+    too much of this caller, or if the job would not be done before its deadline.
     """
-    if queued_audio_seconds + job.pending_seconds > limit:
-        raise _overloaded(f"{queued_audio_seconds:.0f} s of audio are queued")
+    total = sum(other.pending_seconds for other in queued)
+    if total + job.pending_seconds > limit:
+        raise _overloaded(f"{total:.0f} s of audio are queued")
+    held = sum(other.pending_seconds for other in queued if _same_line(other, job))
+    check_place(held, limit, total, bulk=job.bulk)
     own = run_seconds(job)
     job.order_ns = job.arrived_ns + round(_STRETCH * own * 1e9)
     if not job.deadline_ns:
         return
-    ahead = sum(run_seconds(other) for other in queued if other.order_ns <= job.order_ns)
+    ahead = _seconds_ahead(job, own, queued, run_seconds)
     if job.arrived_ns + (ahead + own) * 1e9 > job.deadline_ns:
         raise _overloaded(f"{ahead:.1f} s of work are queued, too much for the deadline of the request")
+
+
+def _seconds_ahead(job: Q, own: float, queued: Iterable[Q], run_seconds: Callable[[Q], float]) -> float:
+    """Work that is done before the job is: better classes, what its caller sent before, and as much of each
+    of the other callers as they get turns meanwhile."""
+    before = own_before = 0.0
+    others: dict[int, float] = {}
+    for other in queued:
+        if _same_line(other, job):
+            own_before += run_seconds(other) if other.order_ns <= job.order_ns else 0.0
+        elif other.bulk == job.bulk:
+            others[other.caller] = others.get(other.caller, 0.0) + run_seconds(other)
+        elif job.bulk:
+            before += run_seconds(other)
+    return before + own_before + sum(min(theirs, own_before + own) for theirs in others.values())
+
+
+def _same_line(one: Queued, other: Queued) -> bool:
+    return (one.caller, one.bulk) == (other.caller, other.bulk)
 
 
 class Admission:
@@ -75,10 +86,9 @@ class Admission:
         segment = job.segments[0]
         return self._costs[job.operation].seconds(1, segment.ready_frames, segment.n_q)
 
-    def admit_job(self, job: Session, queued: Iterable[Session], queued_audio_seconds: float) -> None:
-        """Place a job in the order of jobs; raises as `admit`."""
-        limit = self._limits.max_queued_audio_seconds
-        admit(job, queued, queued_audio_seconds, self.job_seconds, limit)
+    def admit_job(self, job: Session, queued: Collection[Session]) -> None:
+        """Place a job in the order of its caller's jobs; raises as `admit`."""
+        admit(job, queued, self.job_seconds, self._limits.max_queued_audio_seconds)
 
     def admit_stream(self, operation: Operation, live: Mapping[Operation, int], n_q: int) -> None:
         """Raise `ServiceError` OVERLOADED if one stream more would not be served in real time.

@@ -24,6 +24,8 @@ def info_of(manifest: Manifest, config: ModelConfig, slots: int) -> ModelInfo:
         slots=slots if config.streamable else 0,
         description=manifest.description,
         latency_ms=manifest.latency_ms,
+        receptive_field_samples=config.receptive_field_samples if config.streamable else None,
+        decoder_reach_frames=config.decoder_reach_frames if config.streamable else None,
     )
     if not isinstance(config, SeanetCodecConfig) or config.streamable:
         return info

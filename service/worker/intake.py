@@ -35,6 +35,7 @@ class Intake:
         self._clock = clock
         self._handlers = {
             Kind.JOB: self._job,
+            Kind.BULK: self._job,
             Kind.OPEN: self._open,
             Kind.DATA: self._data,
             Kind.FLUSH: self._flush,
@@ -92,8 +93,8 @@ class Intake:
             raise ServiceError(Condition.DEADLINE_EXCEEDED, text)
         job.open_segment().push(items, job.n_q, 0, job.arrived_ns)
         job.flush(0)
-        self._admission.admit_job(job, self._sessions.jobs, self._sessions.queued_audio_seconds)
-        self._sessions.enqueue(job)
+        self._admission.admit_job(job, list(self._sessions.jobs))
+        self._sessions.jobs.add(job)
 
     def _open(self, key: SessionKey, message: Message) -> None:
         live = self._sessions.live()
@@ -105,8 +106,7 @@ class Intake:
     def _create(self, key: SessionKey, message: Message) -> Session:
         if message.operation not in _OPERATIONS:
             raise ProtocolError(f"operation {message.operation}")
-        is_job = message.kind is Kind.JOB
-        session = self._sessions.create(key, message, is_job=is_job, now_ns=self._clock())
+        session = self._sessions.create(key, message, self._clock())
         payload.check_n_q(session.n_q, self._geometry)
         return session
 
@@ -117,7 +117,7 @@ class Intake:
         n_q = message.n_q or stream.n_q
         payload.check_n_q(n_q, self._geometry)
         items = payload.parse(stream.operation, message, n_q, self._geometry)
-        stream.open_segment().push(items, n_q, message.sequence, self._clock())
+        stream.push(items, n_q, message.sequence, self._clock())
         self._admission.check_pending(stream)
         self.settle(stream)
 

@@ -13,7 +13,8 @@ from service.worker.session import SessionKey
 class ItemJob:
     """Pieces are run from the first to the last, several in one step where they gain from it.
 
-    `deadline_ns`: monotonic clock, 0 = none. `order_ns`: jobs run in this order. `frames`: of each piece.
+    `deadline_ns`: monotonic clock, 0 = none. `caller`, `bulk`, `order_ns`: see `Queued`. `frames`: of each
+    piece.
     """
 
     key: SessionKey
@@ -23,6 +24,8 @@ class ItemJob:
     frame_seconds: float
     arrived_ns: int
     deadline_ns: int
+    caller: int = field(default=0, init=False)
+    bulk: bool = field(default=False, init=False)
     order_ns: int = field(default=0, init=False)
     started_ns: int = field(default=0, init=False)
     run_ns: int = field(default=0, init=False)

@@ -1,34 +1,29 @@
-"""The whole-item jobs of a worker and their order."""
+"""The whole-item jobs of a worker by key, and in the order in which they run."""
 
-from bisect import insort
 from collections.abc import Iterator
 
 from service.worker.item_job import ItemJob
+from service.worker.job_queue import JobQueue
 from service.worker.session import SessionKey
 
 
 class ItemQueue:
-    """Jobs in the order in which they run; those of a blocked front end wait."""
+    """Jobs that stand in line from the moment they are known; those of a blocked front end wait."""
 
     def __init__(self) -> None:
-        self.jobs: list[ItemJob] = []
-        self._by_key: dict[SessionKey, ItemJob] = {}
         self._blocked: set[int] = set()
+        self.jobs = JobQueue[ItemJob](self._blocked)
+        self._by_key: dict[SessionKey, ItemJob] = {}
 
     def __len__(self) -> int:
-        return len(self.jobs)
+        return len(self._by_key)
 
     def __contains__(self, key: SessionKey) -> bool:
         return key in self._by_key
 
-    @property
-    def audio_seconds(self) -> float:
-        """Audio of all jobs that is still to be run."""
-        return sum(job.pending_seconds for job in self.jobs)
-
     def add(self, job: ItemJob) -> None:
         """Put an admitted job in line."""
-        insort(self.jobs, job, key=lambda other: other.order_ns)
+        self.jobs.add(job)
         self._by_key[job.key] = job
 
     def drop(self, key: SessionKey) -> bool:
@@ -36,7 +31,7 @@ class ItemQueue:
         job = self._by_key.pop(key, None)
         if job is None:
             return False
-        self.jobs.remove(job)
+        self.jobs.discard(job)
         return True
 
     def of_connection(self, connection: int) -> list[SessionKey]:
@@ -50,6 +45,10 @@ class ItemQueue:
         else:
             self._blocked.discard(connection)
 
-    def runnable(self) -> Iterator[ItemJob]:
-        """The jobs that may run, in their order."""
-        return (job for job in self.jobs if job.key.connection not in self._blocked)
+    def line(self, now_ns: int) -> Iterator[ItemJob]:
+        """The job whose turn it is, then those that might run together with it, best first."""
+        head = self.jobs.next(now_ns, {})
+        if head is None:
+            return
+        yield head
+        yield from (job for job in self.jobs.companions(head) if job is not head)

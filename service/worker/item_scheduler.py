@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.ipc import Kind, Message, Operation, ProtocolError
+from service.places import check_place
 from service.status import Condition, ServiceError
 from service.worker import payload
 from service.worker.admission import QueueLimits, admit
@@ -22,6 +23,7 @@ from service.worker.stats import Stats
 
 _LOG = logging.getLogger(__name__)
 _OPERATIONS = frozenset(int(operation) for operation in Operation)
+_JOBS = frozenset({Kind.JOB, Kind.BULK})
 # What a front end may still say of a stream that was refused.
 _LATE = frozenset({Kind.DATA, Kind.FLUSH, Kind.CLOSE})
 
@@ -70,7 +72,7 @@ class ItemScheduler:
     @property
     def has_work(self) -> bool:
         """Whether a step could run now."""
-        return next(self._queue.runnable(), None) is not None
+        return self._queue.jobs.has_work
 
     @property
     def is_idle(self) -> bool:
@@ -84,7 +86,7 @@ class ItemScheduler:
             "slots_used": 0,
             "max_jobs": self._config.max_jobs,
             "jobs_queued": len(self._queue),
-            "queued_audio_seconds": self._queue.audio_seconds,
+            "queued_audio_seconds": self._queue.jobs.audio_seconds,
         }
         return self._stats.snapshot(gauges, self._model.costs)
 
@@ -95,7 +97,7 @@ class ItemScheduler:
         """
         key = SessionKey(connection, message.session)
         try:
-            if message.kind is Kind.JOB:
+            if message.kind in _JOBS:
                 self._job(key, message)
             elif message.kind is Kind.CANCEL:
                 self._cancel(key)
@@ -133,16 +135,17 @@ class ItemScheduler:
         self.expire()
         if not self.has_work:
             return False
-        self._run(self._policy.batch(self._queue.runnable()))
+        now_ns = self._clock()
+        self._run(self._policy.batch(self._queue.line(now_ns)), now_ns)
         return True
 
     def _job(self, key: SessionKey, message: Message) -> None:
         if message.operation not in _OPERATIONS:
             raise ProtocolError(f"operation {message.operation}")
         self._check_new(key)
-        if len(self._queue) >= self._config.max_jobs:
-            text = f"all {self._config.max_jobs} places for one-shot requests are taken; try again later"
-            raise ServiceError(Condition.OVERLOADED, text)
+        caller, bulk = message.sequence, message.kind is Kind.BULK
+        held = self._queue.jobs.held(caller, bulk=bulk)
+        check_place(held, self._config.max_jobs, len(self._queue), bulk=bulk)
         payload.check_n_q(message.n_q, self._model.geometry)
         operation, now_ns = Operation(message.operation), self._clock()
         if 0 < message.value <= now_ns:
@@ -152,8 +155,9 @@ class ItemScheduler:
         frames = [self._model.cutter.frames(piece) for piece in item.pieces]
         seconds = self._model.geometry.frame_seconds
         job = ItemJob(key, message.n_q, item, frames, seconds, arrived_ns=now_ns, deadline_ns=message.value)
+        job.caller, job.bulk = caller, bulk
         limit = self._config.queue.max_queued_audio_seconds
-        admit(job, self._queue.jobs, self._queue.audio_seconds, self._policy.run_seconds, limit)
+        admit(job, list(self._queue.jobs), self._policy.run_seconds, limit)
         self._queue.add(job)
 
     def _check_new(self, key: SessionKey) -> None:
@@ -171,13 +175,14 @@ class ItemScheduler:
         self._stats.count_failure(error.condition)
         self._outbox.failed(key, error)
 
-    def _run(self, batch: ItemBatch) -> None:
-        started_ns = self._clock()
+    def _run(self, batch: ItemBatch, started_ns: int) -> None:
         predicted = self._model.costs[batch.operation].seconds(len(batch.pieces), batch.frames, batch.n_q)
+        self._queue.jobs.charge(batch.jobs, predicted, started_ns)
         try:
             outputs = self._step(batch)
         except Exception:
-            _LOG.exception("a step failed", extra={"rows": len(batch.pieces), "frames": batch.frames})
+            keys = [job.key for job in dict.fromkeys(batch.jobs)]
+            _LOG.exception("a step failed", extra={"sessions": keys, "frames": batch.frames})
             self._stats.engine_errors += 1
             for job in dict.fromkeys(batch.jobs):
                 self._break(job)

@@ -1,4 +1,4 @@
-"""Which sessions step next, and by how much: live first, then jobs, never waiting to fill a batch."""
+"""Which sessions step together, and by how much: steps are bounded, and never wait to fill a batch."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,13 @@ class Batch:
 class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
     are live streams, which is how long a live message may have to wait behind other work.
-    `relaxed_seconds`: the same while there are none, for longer steps waste less on what every step
-    costs. `max_rows`, `max_frames`: bounds on memory.
+    `bulk_seconds`: how far bulk steps shrink to be over when the next live message is due; shorter ones
+    would go into what every step costs. `relaxed_seconds`: the bound while there are no live streams.
+    `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
+    bulk_seconds: float = 0.010
     relaxed_seconds: float = 0.040
     max_rows: int = 64
     max_frames: int = 500
@@ -48,14 +50,23 @@ class Policy:
         parts = -(-ready // most)
         return -(-ready // parts)
 
-    def batch(self, head: Session, others: Iterable[Session], *, live: bool) -> Batch:
+    def target_seconds(self, head: Session, slack_seconds: float | None) -> float:
+        """How long a step for `head` may take; `slack_seconds`: until a live message is due, None = there
+        are no live streams."""
+        limits = self._limits
+        if slack_seconds is None:
+            return limits.relaxed_seconds
+        if not head.bulk:
+            return limits.target_seconds
+        return max(limits.bulk_seconds, min(slack_seconds, limits.target_seconds))
+
+    def batch(self, head: Session, others: Iterable[Session], target_seconds: float) -> Batch:
         """`head` with those that have the same chunk and gain from running together.
 
-        `live`: streams are open. A companion must not make the step longer than the target, nor cost
-        more than it would alone: with a model that is bound by arithmetic, long chunks then run row by
-        row, and short live chunks, whose fixed cost weighs more, together.
+        A companion must not make the step longer than the target, nor cost more than it would alone: with
+        a model that is bound by arithmetic, long chunks then run row by row, and short live chunks, whose
+        fixed cost weighs more, together.
         """
-        target_seconds = self._limits.target_seconds if live else self._limits.relaxed_seconds
         frames = self.chunk(head, target_seconds)
         cost = self._costs[head.operation]
         sessions = [head]
@@ -77,23 +88,3 @@ class Policy:
                 sessions.append(other)
                 n_q, predicted = joint_n_q, joint
         return Batch(head.operation, frames, n_q, tuple(sessions))
-
-
-def next_in_line(ready: Iterable[Session], jobs: Iterable[Session], now_ns: int) -> Session | None:
-    """The session to step next; `ready` streams in the order in which they became so, `jobs` in theirs.
-
-    A live stream that keeps to real time goes before everything. One that pushes a recording through
-    faster than it could be spoken queues among the jobs by the arrival of its input.
-    """
-    earliest: Session | None = None
-    earliest_ns = 0
-    for session in ready:
-        if not session.is_ahead(now_ns):
-            return session
-        since_ns = session.segments[0].waiting_since_ns
-        if earliest is None or since_ns < earliest_ns:
-            earliest, earliest_ns = session, since_ns
-    job = next(iter(jobs), None)
-    if job is not None and (earliest is None or job.order_ns <= earliest_ns):
-        return job
-    return earliest

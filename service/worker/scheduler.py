@@ -60,7 +60,7 @@ class Scheduler:
     @property
     def has_work(self) -> bool:
         """Whether a step could run now."""
-        return self._sessions.next(self._clock()) is not None
+        return self._sessions.has_work
 
     @property
     def is_idle(self) -> bool:
@@ -104,17 +104,20 @@ class Scheduler:
         if head is None:
             return False
         companions = self._sessions.companions(head)
-        self._run(self._policy.batch(head, companions, live=self._sessions.has_streams), now_ns)
+        target_seconds = self._policy.target_seconds(head, self._sessions.slack_seconds(now_ns))
+        self._run(self._policy.batch(head, companions, target_seconds), now_ns)
         return True
 
     def _run(self, batch: Batch, started_ns: int) -> None:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]
         predicted = self._costs[batch.operation].seconds(len(batch.sessions), batch.frames, batch.n_q)
+        self._sessions.charge(batch.sessions, predicted, started_ns)
         try:
             outputs = run_step(self._engine, batch)
         except Exception:
             # Whatever went wrong, the state of these rows is unknown and that of all others untouched.
-            _LOG.exception("a step failed", extra={"rows": len(batch.sessions), "frames": batch.frames})
+            keys = [session.key for session in batch.sessions]
+            _LOG.exception("a step failed", extra={"sessions": keys, "frames": batch.frames})
             self._fail_batch(batch)
             return
         run_ns = self._clock() - started_ns

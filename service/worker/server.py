@@ -50,7 +50,8 @@ class Server:
     """Serves front ends until the supervisor says stop, sends SIGTERM, or dies; takes both signals over.
 
     `make_scheduler` is given the function that sends a message to a connection. A front end that takes
-    nothing of its results for `stall_seconds` is disconnected.
+    nothing of its results for `stall_seconds` is disconnected. The supervisor may take a worker that says
+    nothing for `silent_seconds` for hung; None = its steps may take as long as they like.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Server:
         info: ModelInfo,
         make_scheduler: Callable[[Emit], Work],
         stall_seconds: float = 10.0,
+        silent_seconds: float | None = None,
     ) -> None:
         self._listener = listener
         self._control = control
@@ -67,6 +69,7 @@ class Server:
         self._scheduler = make_scheduler(self._emit)
         self._connections: dict[int, Connection] = {}
         self._stall_seconds = stall_seconds
+        self._silent_seconds = silent_seconds
         self._accepted = 0
         self._stopping = False
         self._next_stats = 0.0
@@ -142,7 +145,7 @@ class Server:
             self._drop(connection)
 
     def _handle(self, connection: Connection, message: Message) -> None:
-        if self._stopping and message.kind in (Kind.JOB, Kind.OPEN):
+        if self._stopping and message.kind in (Kind.JOB, Kind.BULK, Kind.OPEN):
             text = b"the worker is stopping; ask again"
             failed = Message(Kind.FAILED, message.session, value=Condition.UNAVAILABLE, payload=text)
             connection.queue(failed)
@@ -176,12 +179,21 @@ class Server:
         if key.events != events:
             self._selector.modify(connection.sock, events, key.data)
 
+    def _tell_alive(self) -> None:
+        try:
+            self._control.send({"event": "alive", "silent_seconds": self._silent_seconds})
+        except ConnectionError as error:
+            # The end of the line is seen, and obeyed, where it is read.
+            _LOG.warning("the supervisor does not listen", extra={"reason": str(error)})
+
     def _tick(self) -> None:
         """About once a second, tell every front end how things are."""
         now = time.monotonic()
         if now < self._next_stats:
             return
         self._next_stats = now + _STATS_SECONDS
+        if self._silent_seconds is not None:
+            self._tell_alive()
         stats = Message(Kind.STATS, payload=json.dumps(self._scheduler.snapshot()).encode())
         for connection in self._connections.values():
             if not connection.is_blocked:

@@ -28,8 +28,9 @@ class SessionKey(NamedTuple):
 class Session:
     """State of one session; everything causal is a stream, so a job is a stream that is flushed at once.
 
-    `deadline_ns`: monotonic clock, 0 = none. `order_ns`: jobs run in this order. `outputs`: what a job
-    has so far. `paced_ns`: the moment up to which a real-time source would have spoken.
+    `deadline_ns`: monotonic clock, 0 = none. `caller`, `bulk`, `order_ns`: see `Queued`. `outputs`: what a
+    job `paced_ns`: the moment up to which a real-time source would have spoken. `due_ns`: when
+    a live source, which sends as it speaks, has its next message.
     """
 
     key: SessionKey
@@ -40,10 +41,13 @@ class Session:
     is_job: bool
     arrived_ns: int
     deadline_ns: int = 0
+    caller: int = field(default=0, init=False)
+    bulk: bool = field(default=False, init=False)
     order_ns: int = field(default=0, init=False)
     started_ns: int = field(default=0, init=False)
     run_ns: int = field(default=0, init=False)
     paced_ns: int = field(default=0, init=False)
+    due_ns: int = field(default=0, init=False)
     consumed: int = field(default=NOTHING_CONSUMED, init=False)
     segments: deque[Segment] = field(default_factory=deque, init=False)
     outputs: list[NDArray[Any]] = field(default_factory=list, init=False)
@@ -79,6 +83,11 @@ class Session:
         """End the segment that input goes to; an encoder is run on until its last sample is out."""
         lag = self.geometry.delay_samples if self.operation == Operation.ENCODE else 0
         self.open_segment().flush(flush_id, lag)
+
+    def push(self, items: NDArray[Any], n_q: int, sequence: int, now_ns: int) -> None:
+        """Input of a live stream."""
+        self.open_segment().push(items, n_q, sequence, now_ns)
+        self.due_ns = now_ns + round(len(items) / self.items_per_frame * self.geometry.frame_seconds * 1e9)
 
     def deliver(self, output: NDArray[Any]) -> tuple[int, NDArray[Any]]:
         """Account for the output `[item, width]` of a step of the front segment.

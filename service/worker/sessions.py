@@ -1,40 +1,37 @@
 """All sessions of a worker, the rows that they hold, and who is in line."""
 
-from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from service.ipc import Message, Operation, ProtocolError
+from service.ipc import Kind, Message, Operation, ProtocolError
+from service.places import check_place
 from service.status import Condition, ServiceError
 from service.worker.engine import Geometry
-from service.worker.policy import next_in_line
+from service.worker.job_queue import JobQueue
 from service.worker.session import Session, SessionKey
 from service.worker.slots import SlotPool
+
+_FAR_NS = 1_000_000_000
 
 
 class Sessions:
     """Rows `0 .. slots - 1` of the engine belong to live streams, the `max_jobs` rows after them to jobs."""
 
     def __init__(self, geometry: Geometry, slots: int, max_jobs: int) -> None:
-        self.jobs: list[Session] = []
+        self._blocked: set[int] = set()
+        self.jobs = JobQueue[Session](self._blocked)
         self._geometry = geometry
         self._stream_rows = SlotPool(slots)
         self._job_rows = SlotPool(max_jobs, first_row=slots)
         self._all: dict[SessionKey, Session] = {}
         self._ready: dict[SessionKey, Session] = {}
-        self._blocked: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._all)
 
     @property
-    def has_streams(self) -> bool:
-        """Whether any live stream is open."""
-        return self._stream_rows.used > 0
-
-    @property
-    def queued_audio_seconds(self) -> float:
-        """Audio of all jobs that is still to be run."""
-        return sum(job.pending_seconds for job in self.jobs)
+    def has_work(self) -> bool:
+        """Whether a session could step now."""
+        return next(self._unblocked_streams(), None) is not None or self.jobs.has_work
 
     def get(self, key: SessionKey) -> Session | None:
         """The session, if there is one."""
@@ -44,18 +41,21 @@ class Sessions:
         """The sessions of a front end."""
         return [session for session in self._all.values() if session.key.connection == connection]
 
-    def create(self, key: SessionKey, message: Message, *, is_job: bool, now_ns: int) -> Session:
-        """A session with a row of its own, for a JOB or an OPEN.
+    def create(self, key: SessionKey, message: Message, now_ns: int) -> Session:
+        """A session with a row of its own, for a JOB, a BULK or an OPEN.
 
-        Raises `ProtocolError` for a session that exists, `ServiceError` OVERLOADED when all rows are held.
+        Raises `ProtocolError` for a session that exists, `ServiceError` OVERLOADED when all rows are held,
+        or as many of those of jobs as one caller may hold.
         """
         if key in self._all:
             raise ProtocolError(f"session {key.session} exists already")
+        is_job, bulk = message.kind is not Kind.OPEN, message.kind is Kind.BULK
         rows = self._job_rows if is_job else self._stream_rows
+        if is_job:
+            check_place(self.jobs.held(message.sequence, bulk=bulk), rows.size, rows.used, bulk=bulk)
         lease = rows.acquire()
         if lease is None:
-            what = "one-shot requests" if is_job else "live streams"
-            text = f"all {rows.size} places for {what} are taken; try again later"
+            text = f"all {rows.size} places for live streams are taken; try again later"
             raise ServiceError(Condition.OVERLOADED, text)
         session = Session(
             key=key,
@@ -67,12 +67,9 @@ class Sessions:
             arrived_ns=now_ns,
             deadline_ns=message.value if is_job else 0,
         )
+        session.caller, session.bulk = message.sequence, bulk
         self._all[key] = session
         return session
-
-    def enqueue(self, job: Session) -> None:
-        """Put an admitted job in line."""
-        insort(self.jobs, job, key=lambda other: other.order_ns)
 
     def line_up(self, stream: Session) -> None:
         """Put a stream in line if a frame of it is ready, where it keeps its place; else take it out."""
@@ -89,8 +86,8 @@ class Sessions:
         """Forget a session and free its row."""
         del self._all[session.key]
         self._ready.pop(session.key, None)
-        if session in self.jobs:
-            self.jobs.remove(session)
+        if session.is_job:
+            self.jobs.discard(session)
         (self._job_rows if session.is_job else self._stream_rows).release(session.lease)
 
     def holds(self, session: Session) -> bool:
@@ -112,12 +109,40 @@ class Sessions:
             self._blocked.discard(connection)
 
     def next(self, now_ns: int) -> Session | None:
-        """The session to step next."""
-        return next_in_line(self._unblocked_streams(), self._unblocked_jobs(), now_ns)
+        """The session to step next.
+
+        A live stream that keeps to real time goes before everything but jobs that have waited for too long.
+        One that pushes a recording through faster than it could be spoken queues among the jobs of its
+        caller by the arrival of its input.
+        """
+        overdue = self.jobs.is_overdue(now_ns)
+        ahead: dict[int, Session] = {}
+        for stream in self._unblocked_streams():
+            if not stream.is_ahead(now_ns):
+                if overdue:
+                    continue
+                return stream
+            stream.order_ns = stream.segments[0].waiting_since_ns
+            other = ahead.setdefault(stream.caller, stream)
+            if stream.order_ns < other.order_ns:
+                ahead[stream.caller] = stream
+        return self.jobs.next(now_ns, ahead)
+
+    def slack_seconds(self, now_ns: int) -> float | None:
+        """Time until a live stream that has kept to its pace will say more; None if no stream is open."""
+        if not self._stream_rows.used:
+            return None
+        due_ns = (session.due_ns for session in self._all.values() if session.due_ns > now_ns)
+        return (min(due_ns, default=now_ns + _FAR_NS) - now_ns) / 1e9
 
     def companions(self, head: Session) -> Iterator[Session]:
         """Sessions that might step together with `head`, best first."""
-        return self._unblocked_jobs() if head.is_job else self._unblocked_streams()
+        return self.jobs.companions(head) if head.is_job else self._unblocked_streams()
+
+    def charge(self, sessions: Sequence[Session], seconds: float, now_ns: int) -> None:
+        """A step of so long runs, the first of the sessions being the one whose turn it is."""
+        if sessions[0].is_job or sessions[0].is_ahead(now_ns):
+            self.jobs.charge(sessions, seconds, now_ns)
 
     def gauges(self) -> dict[str, int | float]:
         """Present amounts, for the stats."""
@@ -126,12 +151,9 @@ class Sessions:
             "slots_used": self._stream_rows.used,
             "max_jobs": self._job_rows.size,
             "jobs_queued": len(self.jobs),
-            "queued_audio_seconds": self.queued_audio_seconds,
+            "queued_audio_seconds": self.jobs.audio_seconds,
             "generation_mismatches": self._stream_rows.mismatches + self._job_rows.mismatches,
         }
 
     def _unblocked_streams(self) -> Iterator[Session]:
         return (s for s in self._ready.values() if s.key.connection not in self._blocked)
-
-    def _unblocked_jobs(self) -> Iterator[Session]:
-        return (s for s in self.jobs if s.key.connection not in self._blocked)

@@ -1,7 +1,9 @@
 """What a worker counts; sent to front ends about once a second as the JSON of `Stats.snapshot`."""
 
+import resource
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from service.ipc import Operation
@@ -62,6 +64,7 @@ class Stats:
         return {
             **asdict(self),
             **gauges,
+            "resident_memory_bytes": _resident_bytes(),
             "cost": {
                 operation.name.lower(): {
                     "fixed_seconds": cost.fixed,
@@ -72,3 +75,9 @@ class Stats:
                 for operation, cost in costs.items()
             },
         }
+
+
+def _resident_bytes() -> int:
+    """What this process has in memory, pages that it shares included."""
+    pages = Path("/proc/self/statm").read_bytes().split()[1]
+    return int(pages) * resource.getpagesize()

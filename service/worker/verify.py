@@ -25,13 +25,17 @@ a slower model has no place on this machine all the same.
 """
 
 
+_MAX_REASON_CHARACTERS = 2000
+"""The line to the supervisor takes a megabyte, and a hostile manifest can be wrong in more words."""
+
+
 class VersionRejectedError(Exception):
     """A version that must not be served: the gate (`stage`) where it failed, and why."""
 
     def __init__(self, stage: str, reason: str) -> None:
-        super().__init__(f"{stage}: {reason}")
         self.stage = stage
-        self.reason = reason
+        self.reason = reason[:_MAX_REASON_CHARACTERS]
+        super().__init__(f"{stage}: {self.reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,11 @@ def _check_speed(factor: float, needed: float) -> None:
 def _check_files(version: VersionPath) -> None:
     try:
         version.manifest()
-    except RepositoryError as error:
+    except (RepositoryError, OSError) as error:
         raise VersionRejectedError("schema", str(error)) from error
     try:
         Repository(version.path.parents[2]).verify(version)
-    except RepositoryError as error:
+    except (RepositoryError, OSError) as error:
         raise VersionRejectedError("digest", str(error)) from error
 
 

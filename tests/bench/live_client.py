@@ -9,7 +9,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -51,7 +51,8 @@ class StreamRun:
     """What happened. Times are those of `time.monotonic`, in seconds.
 
     `due`, `late`: when messages were due, and by how much the generator itself missed that; `arrivals`:
-    when output came, and how much of it there was by then; `output`: codes or samples, as bytes.
+    when output came, and how much of it there was by then; `output`: codes or samples, as bytes;
+    `opened`: when Opened came, 0 if never.
     """
 
     due: list[float] = field(default_factory=list)
@@ -62,15 +63,18 @@ class StreamRun:
     inputs: int = 0
     ended: float = 0.0
     outcome: "StreamOutcome" = field(default_factory=lambda: StreamOutcome())
+    opened: float = field(default=0.0, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOutcome:
-    """`status` is None for a stream that ended with its Summary; `told_to_go`: GoAway came."""
+    """`status` is None for a stream that ended with its Summary; `told_to_go`: GoAway came; `retry_ms`:
+    after how long a refused caller was told to come again, -1 if nobody said so."""
 
     status: grpc.StatusCode | None = None
     detail: str = ""
     told_to_go: bool = False
+    retry_ms: int = -1
 
 
 def encode_plan(pcm: PcmArray, n_q: int, hop_samples: int, message_seconds: float, rate: int) -> StreamPlan:
@@ -112,7 +116,7 @@ async def play(channel: grpc.aio.Channel, plan: StreamPlan, start: float, run: S
     """
     stub = codec_pb2_grpc.CodecStub(channel)
     call: Any = stub.StreamEncode() if plan.is_encode else stub.StreamDecode()
-    told: list[tuple[grpc.StatusCode, str]] = []
+    told: list[StreamOutcome] = []
     call.add_done_callback(partial(_note_status, told))
     opened, going = asyncio.Event(), asyncio.Event()
     reading = asyncio.create_task(_read(call, plan, run, opened, going))
@@ -125,8 +129,8 @@ async def play(channel: grpc.aio.Channel, plan: StreamPlan, start: float, run: S
         await asyncio.wait_for(reading, _CLOSING_SECONDS)
         run.outcome = StreamOutcome(told_to_go=going.is_set())
     except (asyncio.InvalidStateError, grpc.aio.AioRpcError) as error:
-        status, detail = await _status(error, reading, told)
-        run.outcome = StreamOutcome(status, detail, going.is_set())
+        last = await _status(error, reading, told)
+        run.outcome = replace(last, told_to_go=going.is_set())
     except TimeoutError:
         run.outcome = StreamOutcome(grpc.StatusCode.UNKNOWN, "the stream does not end", going.is_set())
     finally:
@@ -137,34 +141,35 @@ async def play(channel: grpc.aio.Channel, plan: StreamPlan, start: float, run: S
     return run
 
 
-async def _status(
-    error: Exception, reading: asyncio.Task[None], told: list[tuple[grpc.StatusCode, str]]
-) -> tuple[grpc.StatusCode, str]:
+async def _status(error: Exception, reading: asyncio.Task[None], told: list[StreamOutcome]) -> StreamOutcome:
     """What the server said when it ended the call.
 
     A write that is under way when the call ends makes grpc.aio replace the status, whatever it was, with
     one of its own (grpc/grpc#36066); `told` has them all.
     """
     await asyncio.wait([reading], timeout=_STATUS_SECONDS)
-    of_server = [status for status in told if status[1] != _LOST_STATUS]
+    of_server = [status for status in told if status.detail != _LOST_STATUS]
     if of_server or told:
         return (of_server or told)[0]
-    return grpc.StatusCode.UNKNOWN, f"no status; {error!r}"
+    return StreamOutcome(grpc.StatusCode.UNKNOWN, f"no status; {error!r}")
 
 
-def _note_status(told: list[tuple[grpc.StatusCode, str]], call: Any) -> None:
+def _note_status(told: list[StreamOutcome], call: Any) -> None:
     """Called whenever the status of a call is set. Its coroutines then have nothing to wait for."""
-    values = []
-    for coroutine in (call.code(), call.details()):
+    values: list[Any] = []
+    for coroutine in (call.code(), call.details(), call.trailing_metadata()):
         try:
             coroutine.send(None)
         except StopIteration as result:
             values.append(result.value)
-    told.append((values[0], values[1] or ""))
+    status, detail, trailing = values
+    retry_ms = dict(trailing or ()).get("grpc-retry-pushback-ms", -1)
+    told.append(StreamOutcome(status, detail or "", retry_ms=int(retry_ms)))
 
 
 async def _send(call: Any, plan: StreamPlan, start: float, run: StreamRun, going: asyncio.Event) -> None:
-    free = start
+    # Nor is a stream whose Opened came late the generator's fault.
+    free = max(start, time.monotonic())
     for number, (message, size) in enumerate(zip(plan.messages, plan.inputs, strict=True)):
         due = start + number * plan.period_seconds
         if (wait := due - time.monotonic()) > 0:
@@ -199,9 +204,10 @@ async def _take(
             item = 2 * response.tokens.n_q if plan.is_encode else 4
             total += len(payload) // item
             run.arrivals.append((time.monotonic(), total))
-            run.output += payload
+            run.output.extend(payload)
         elif which == "opened":
             run.version = response.opened.identity.version
+            run.opened = time.monotonic()
             opened.set()
         elif which == "go_away":
             going.set()

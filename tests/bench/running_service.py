@@ -45,7 +45,8 @@ class RunningService:
         self._command = [
             *(sys.executable, "-m", "codec.cli", "serve", "--repository", str(repository)),
             *("--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port)),
-            *("--metrics-port", str(self.metrics_port), "--models", model, "--workers", str(workers)),
+            *("--metrics-port", str(self.metrics_port), "--admin-port", "0"),
+            *("--models", model, "--workers", str(workers)),
             *options,
         ]
         self._folder = tempfile.TemporaryDirectory(prefix="codecd-bench-")

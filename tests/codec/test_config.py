@@ -60,6 +60,7 @@ def test_rates_are_exact_fractions() -> None:
         ("channels: 2", "channels"),
         ("[1, 2]", "the whole"),
         ("a: [", "is not YAML"),
+        ("channels: 1\nchannels: 1", "it gives channels 2 times; keep one of them"),
         ("", "the whole"),
     ],
 )

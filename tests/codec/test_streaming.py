@@ -32,6 +32,31 @@ def test_steps_take_and_give_whole_frames_of_every_stream(slots: int) -> None:
     small_codec.cache_clear()
 
 
+def test_a_stream_that_is_primed_with_its_reach_goes_on_as_a_long_one_does() -> None:
+    """The reach of the decoder; that of the encoder is its receptive field in whole frames."""
+    for name, codec in streams():
+        stream = stream_of(codec)
+        assert stream is not None
+        reach, field = codec.config.decoder_reach_frames, codec.config.receptive_field_samples
+        if reach is None or field is None:
+            assert reach is field, name
+            continue
+        hop = codec.config.hop_samples
+        heard = -(-field // hop)
+        frames = 2 * max(reach, heard)
+        audio = 0.3 * torch.randn(1, stream.config.channels, (frames + 1) * hop)
+        codes, _ = stream.encode_step(audio, stream.encoder_state(1), 3)
+        samples, _ = stream.decode_step(codes, stream.decoder_state(1))
+        late, _ = stream.encode_step(audio[..., -heard * hop :], stream.encoder_state(1), 3)
+        assert torch.equal(late[..., -1], codes[..., -1]), name
+        late, _ = stream.decode_step(codes[..., -reach:], stream.decoder_state(1))
+        scale = float(samples.abs().max())
+        assert torch.allclose(late[..., -hop:], samples[..., -hop:], atol=1e-5 * scale), name
+        late, _ = stream.decode_step(codes[..., 2 - reach :], stream.decoder_state(1))
+        assert not torch.allclose(late[..., -hop:], samples[..., -hop:], atol=1e-5 * scale), name
+    small_codec.cache_clear()
+
+
 def test_the_others_do_not_stream() -> None:
     for name in SEANET_PRESETS:
         codec = small_codec(name)

@@ -10,7 +10,7 @@ ceiling benchmark measures what is left when the model costs nothing.
 import argparse
 import asyncio
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ Codes = NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class EchoConfig:
-    """What a test can set: identity, places, and delays for faults."""
+    """What a test can set: identity, places, delays for faults, and how long a memory is pretended."""
 
     socket: Path
     version: str = "1-aaaaaaaaaaaa"
@@ -43,6 +43,8 @@ class EchoConfig:
     slots: int = 4
     job_delay_seconds: float = 0.0
     step_delay_seconds: float = 0.0
+    receptive_field_samples: int = 3 * HOP_SAMPLES
+    decoder_reach_frames: int = 2
 
 
 def encode(samples: Samples, n_q: int) -> Codes:
@@ -118,6 +120,8 @@ class EchoConnection(asyncio.Protocol):
         info = ModelInfo(
             config.model, config.version, config.token_space, SAMPLE_RATE, 1, HOP_SAMPLES, DELAY_SAMPLES,
             CODEBOOKS, CODEBOOK_SIZE, True, config.slots,
+            receptive_field_samples=config.receptive_field_samples,
+            decoder_reach_frames=config.decoder_reach_frames,
         )  # fmt: skip
         self._send(Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode()))
 
@@ -126,7 +130,7 @@ class EchoConnection(asyncio.Protocol):
             self._handle(message)
 
     def _handle(self, message: Message) -> None:
-        if message.kind is Kind.JOB:
+        if message.kind in (Kind.JOB, Kind.BULK):
             self._later(message.session, self._config.job_delay_seconds, self._job, message)
         elif message.kind is Kind.OPEN:
             self._open(message)
@@ -183,12 +187,12 @@ class EchoConnection(asyncio.Protocol):
         reply = Message(Kind.DATA, message.session, stream.operation, sequence=message.sequence)
         if message.kind is Kind.DATA:
             n_q, first, payload = stream.take(message)
-            self._send(replace(reply, n_q=n_q, value=first, payload=payload))
+            self._send(reply._replace(n_q=n_q, value=first, payload=payload))
             return
         n_q, first, payload = stream.flush()
         if payload:
-            self._send(replace(reply, sequence=0xFFFF_FFFF, n_q=n_q, value=first, payload=payload))
-        self._send(replace(reply, kind=Kind.FLUSHED))
+            self._send(reply._replace(sequence=0xFFFF_FFFF, n_q=n_q, value=first, payload=payload))
+        self._send(reply._replace(kind=Kind.FLUSHED))
 
     def _tell(self, **counts: int) -> None:
         self._counts |= counts

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from codec.errors import InvalidRequestError
-from service.cli import _config, _is_loopback, register_serve
+from codec.errors import ConfigError, InvalidRequestError
+from service.cli import _check_access, _config, register_serve
+from service.config import CallerLimits, TlsConfig
+from service.frontend.keys import Scope, add_key
+from tests.service.certificates import Authority
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -38,30 +41,73 @@ def test_the_fixed_defaults_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert config.models == ()
 
 
+def test_channels_and_processes_become_the_config(tmp_path: Path) -> None:
+    config = _config(parse("--repository", str(tmp_path)))
+    assert (config.channels, config.frontends, config.admin_port) == (("stable",), 1, 8002)
+    options = ("--channels", "stable,canary", "--frontends", "3", "--admin-port", "9")
+    config = _config(parse(*options, "--repository", str(tmp_path)))
+    assert (config.channels, config.frontends, config.admin_port) == (("stable", "canary"), 3, 9)
+
+
 def test_options_out_of_range_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="http_port"):
         _config(parse("--http-port", "70000"))
 
 
-@pytest.mark.parametrize(
-    ("host", "is_loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("10.1.2.3", False),
-        ("example.org", False),
-    ],
-)
-def test_loopback_is_told_from_the_rest(host: str, is_loopback: bool) -> None:
-    assert _is_loopback(host) is is_loopback
+def test_limits_and_certificates_become_the_config(tmp_path: Path) -> None:
+    limits = ("--max-streams", "3", "--request-rate", "10", "--audio-rate", "2.5", "--queued-audio", "60")
+    files = ("--tls-cert", "a.pem", "--tls-key", "a.key", "--tls-client-ca", "ca.pem", "--keys", "keys.jsonl")
+    config = _config(parse(*limits, *files, "--repository", str(tmp_path)))
+    assert config.caller_limits == CallerLimits(
+        max_streams=3,
+        requests_per_second=10,
+        audio_seconds_per_second=2.5,
+        max_queued_audio_seconds=60,
+    )
+    assert config.tls == TlsConfig(certificate=Path("a.pem"), key=Path("a.key"), client_ca=Path("ca.pem"))
+    assert config.keys == Path("keys.jsonl")
+
+
+@pytest.mark.parametrize("files", [("--tls-cert", "a.pem"), ("--tls-client-ca", "ca.pem")])
+def test_half_of_tls_is_refused(files: tuple[str, str]) -> None:
+    with pytest.raises(InvalidRequestError, match="both --tls-cert and --tls-key"):
+        _config(parse(*files))
+
+
+def test_keys_and_no_keys_are_not_asked_for_together(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--keys", "keys.jsonl", "--insecure")
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_an_address_beyond_this_machine_needs_keys_or_the_word_insecure(tmp_path: Path) -> None:
+    outside = parse("--host", "0.0.0.0", "--repository", str(tmp_path))
+    with pytest.raises(InvalidRequestError, match="--keys FILE"):
+        _check_access(_config(outside), insecure=False)
+    _check_access(_config(outside), insecure=True)
+    file = tmp_path / "keys.jsonl"
+    add_key(file, "a", list(Scope), CallerLimits())
+    _check_access(_config(parse("--host", "0.0.0.0", "--keys", str(file))), insecure=False)
+    _check_access(_config(parse()), insecure=False)
+
+
+def test_files_that_cannot_be_used_are_told_before_anything_starts(tmp_path: Path) -> None:
+    file = tmp_path / "keys.jsonl"
+    with pytest.raises(FileNotFoundError):
+        _check_access(_config(parse("--keys", str(file))), insecure=False)
+    file.write_text("nonsense")
+    with pytest.raises(ConfigError, match="line 1"):
+        _check_access(_config(parse("--keys", str(file))), insecure=False)
+    certificate, key = Authority("CA").sign("server").write(tmp_path, "server")
+    _check_access(_config(parse("--tls-cert", str(certificate), "--tls-key", str(key))), insecure=False)
+    with pytest.raises(ConfigError, match="PEM"):
+        _check_access(_config(parse("--tls-cert", str(key), "--tls-key", str(key))), insecure=False)
 
 
 def test_an_open_address_needs_to_be_asked_for() -> None:
     result = run_codecd("serve", "--host", "0.0.0.0")
     assert result.returncode == 1
+    assert "--keys FILE" in result.stderr
     assert "--insecure" in result.stderr
     assert "Traceback" not in result.stderr
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.config import Limits, ServeConfig, WorkerConfig
+from service.config import CallerLimits, Limits, ServeConfig, WorkerConfig
 
 
 def test_a_serve_config_survives_the_control_socket() -> None:
@@ -36,6 +36,9 @@ def test_a_worker_config_survives_the_control_socket() -> None:
         {"no_such_option": 1},
         {"limits": {"max_body_bytes": 0}},
         {"limits": {"max_audio_seconds": 4000.0}},
+        {"caller_limits": {"max_streams": -1}},
+        {"caller_limits": {"audio_seconds_per_second": float("inf")}},
+        {"tls": {"certificate": "a.pem"}},
     ],
 )
 def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
@@ -47,3 +50,26 @@ def test_a_config_cannot_change() -> None:
     config = ServeConfig(repository=Path("models"))
     with pytest.raises(ValidationError):
         setattr(config, "http_port", 1)  # noqa: B010
+
+
+@pytest.mark.parametrize(
+    ("host", "is_exposed"),
+    [
+        ("127.0.0.1", False),
+        ("127.9.9.9", False),
+        ("::1", False),
+        ("localhost", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.1.2.3", True),
+        ("example.org", True),
+    ],
+)
+def test_loopback_is_told_from_the_rest(host: str, is_exposed: bool) -> None:
+    assert ServeConfig(repository=Path("models"), host=host).is_exposed is is_exposed
+
+
+def test_limits_that_are_not_given_are_those_of_the_service() -> None:
+    own = CallerLimits(max_streams=0, requests_per_second=5)
+    limits = own.or_else(CallerLimits(max_streams=7, audio_seconds_per_second=3))
+    assert limits == CallerLimits(max_streams=0, requests_per_second=5, audio_seconds_per_second=3)

@@ -49,7 +49,7 @@ def test_the_header_is_36_bytes_with_the_length_first() -> None:
     assert struct.unpack_from("<I", packed) == (3,)
 
 
-@pytest.mark.parametrize("kind", [0, 13, 255])
+@pytest.mark.parametrize("kind", [0, 14, 255])
 def test_an_unknown_kind_is_refused(kind: int) -> None:
     packed = bytearray(Message(Kind.JOB, 1).pack())
     packed[4] = kind

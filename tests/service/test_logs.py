@@ -3,16 +3,19 @@
 import json
 import logging
 import sys
+from contextvars import Context, copy_context
 
 import pytest
 
 from service.logs import JsonFormatter, configure_logging
+from service.request_context import CALLER, begin_request
 
 
 def test_a_record_is_one_line_of_json_with_its_extras() -> None:
     record = logging.makeLogRecord({"name": "a.b", "msg": "two\nlines %d", "args": (3,), "levelno": 30,
                                     "levelname": "WARNING", "worker": "w1"})  # fmt: skip
-    line = JsonFormatter("supervisor").format(record)
+    # Outside of all requests, whatever ran in this process before.
+    line = Context().run(JsonFormatter("supervisor").format, record)
     assert "\n" not in line
     entry = json.loads(line)
     assert entry.pop("time").endswith("Z")
@@ -20,6 +23,17 @@ def test_a_record_is_one_line_of_json_with_its_extras() -> None:
         "level": "warning", "process": "supervisor", "logger": "a.b", "message": "two\nlines 3",
         "worker": "w1",
     }  # fmt: skip
+
+
+def test_a_record_names_the_request_that_it_belongs_to_and_its_caller() -> None:
+    def line() -> dict[str, object]:
+        begin_request("r-7")
+        CALLER.set("voice-team")
+        entry: dict[str, object] = json.loads(JsonFormatter("frontend").format(logging.makeLogRecord({})))
+        return entry
+
+    entry = copy_context().run(line)
+    assert (entry["request_id"], entry["caller"]) == ("r-7", "voice-team")
 
 
 def test_an_exception_is_part_of_the_line() -> None:

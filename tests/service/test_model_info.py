@@ -1,16 +1,16 @@
 """What a worker says of its model is plain JSON, and tells what stands beside codes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from codec.tokens import LabelFormat, Segmentation, SideFormat
-from service.ipc import Kind, Message
+from service.ipc import Kind, Message, Operation
 from service.model_info import ModelInfo
 
 STREAMING = ModelInfo(
     model="m", version="1-0123456789ab", token_space="ts-1", sample_rate=16_000, channels=1,
     hop_samples=320, delay_samples=352, codebooks=32, codebook_size=1024, streamable=True, slots=4,
-    latency_ms=42.0,
+    latency_ms=42.0, receptive_field_samples=3 * 320 + 1, decoder_reach_frames=9,
 )  # fmt: skip
 WHOLE = ModelInfo(
     model="m", version="1-0123456789ab", token_space="ts-1", sample_rate=16_000, channels=1,
@@ -32,3 +32,10 @@ def test_only_what_the_model_has_stands_beside_its_codes() -> None:
     labels = LabelFormat(86, 160)
     assert WHOLE.side_format(480_000) == SideFormat(True, labels, None)
     assert WHOLE.side_format(480_001) == SideFormat(True, labels, Segmentation(160_000, 152_000))
+
+
+def test_a_prime_is_what_lies_before_the_frame() -> None:
+    assert STREAMING.prime_frames(Operation.ENCODE) == 3
+    assert STREAMING.prime_frames(Operation.DECODE) == 8
+    assert replace(STREAMING, decoder_reach_frames=1).prime_frames(Operation.DECODE) == 2, "the delay"
+    assert {WHOLE.prime_frames(operation) for operation in Operation} == {None}

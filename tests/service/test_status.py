@@ -22,6 +22,7 @@ def test_answers_agree_across_protocols() -> None:
 def test_only_what_another_worker_or_moment_may_grant_is_to_be_retried() -> None:
     assert {c for c, answer in ANSWERS.items() if answer.retry} == {
         Condition.OVERLOADED,
+        Condition.QUOTA_EXCEEDED,
         Condition.UNAVAILABLE,
     }
 

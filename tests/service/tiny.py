@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from codec.checkpoint import draft_manifest, write_files
+from codec.checkpoint import draft_manifest, load_codec, write_files
 from codec.config import CodecConfig, NetworkConfig, QuantizerConfig
 from codec.model import Codec
 from codec.repository import Repository, VersionPath
@@ -25,9 +27,23 @@ def tiny_codec(seed: int = 0) -> Codec:
     return codec.eval()
 
 
-def publish_tiny(root: Path, work: Path, *, seed: int = 0, name: str = "tiny") -> VersionPath:
-    """Publish `tiny_codec(seed)` as the stable version of `name`; `work`: a folder for the files."""
+def publish_tiny(
+    root: Path, work: Path, *, seed: int = 0, name: str = "tiny", channel: str = "stable"
+) -> VersionPath:
+    """Publish `tiny_codec(seed)` as a version of `name`, on `channel`; `work`: a folder for the files."""
     codec = tiny_codec(seed)
     folder = work / f"{name}-{seed}"
     write_files(codec, torch.from_numpy(voiced(1.0)).reshape(1, 1, -1), folder)
-    return Repository(root).publish(name, folder, draft_manifest(codec, name, "a tiny model for tests"))
+    draft = draft_manifest(codec, name, "a tiny model for tests")
+    return Repository(root).publish(name, folder, draft, channel)
+
+
+def offline(
+    version: VersionPath, samples: NDArray[np.float32], n_q: int
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """What a published version makes of a clip as a whole: codes `[codebook, frame]`, and samples."""
+    codec = load_codec(version.path).codec
+    with torch.inference_mode():
+        encoded = codec.encode(torch.from_numpy(samples).reshape(1, 1, -1), n_q)
+        decoded = codec.decode(encoded)
+    return encoded.codes[0].numpy().astype(np.uint16), decoded[0, 0].numpy()

@@ -25,7 +25,8 @@ def test_every_shipped_recipe_fits_its_model(name: str) -> None:
     ("overrides", "complaint"),
     [
         (["codebooks.n_q_choices=[1, 33]"], r"codebooks\.n_q_choices has 33; the model has 32 codebooks"),
-        (["data.crop_seconds=0.1"], r"data\.crop_seconds of 0\.1 is too short .* use at least 0\.15"),
+        (["data.crop_seconds=0.1"], r"data\.crop_seconds of 0\.1 is too short .* use at least 0\.406"),
+        (["data.crop_seconds=0.1", "losses.envelopes=0"], "use at least 0.15"),
         (["discriminator.kinds=[{kind: stft, n_ffts: [65536]}]"], "use at least 5.142"),
     ],
 )

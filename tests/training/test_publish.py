@@ -1,5 +1,6 @@
 """From a run to a version that anybody can load."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from codec.errors import ConfigError, RepositoryError
 from codec.golden import golden_mismatch
 from codec.repository import Repository
 from tests.support import SAMPLE_RATE_HZ, voiced
+from tests.training.evaluation.reports import made_report
 from tests.training.tiny import shrunk, tiny_recipe, write_audio, write_labels
+from training.evaluation.candidates import open_candidates
+from training.evaluation.report import write_json
+from training.evaluation.report_folder import read_report
 from training.publish import Publication, publish_run
 from training.run import train
 from training.run_state import CHECKPOINT, read_run
@@ -60,6 +65,35 @@ def test_a_checkpoint_a_clip_and_a_card_can_be_named(folder: Path, tmp_path: Pat
     assert soundfile.info(place.path / "golden" / "input.flac").frames == SAMPLE_RATE_HZ // 2
     with pytest.raises(RepositoryError, match="no channel 'stable'"):
         open_codec("tiny", root)
+
+
+def test_the_report_goes_with_it_and_its_means_are_the_metrics(folder: Path, tmp_path: Path) -> None:
+    with open_candidates([str(folder / "run")], tmp_path) as (run,):
+        about = replace(made_report().circumstances, weights_sha256=run.weights_sha256)
+    report = tmp_path / "report"
+    report.mkdir()
+    write_json(report / "report.json", replace(made_report(), circumstances=about))
+    for name in ("report.md", "rate_quality.svg", "scores.csv"):
+        (report / name).write_text(f"# {name}\n")
+    publish_run(folder / "run", tmp_path / "models", Publication("tiny", "stable", report=report))
+    place = Repository(tmp_path / "models")
+    version = place.resolve("tiny")
+    manifest = place.verify(version)
+    assert {"rate_quality.svg", "report.json", "report.md"} < set(manifest.files)
+    assert "scores.csv" not in manifest.files
+    assert (version.path / "report.md").read_text() == "# report.md\n"
+    assert manifest.metrics["si_sdr_db, n_q 8"] == 2
+    assert manifest.metrics == read_report(report).metrics
+
+
+def test_a_report_about_other_weights_is_not_published(folder: Path, tmp_path: Path) -> None:
+    write_json(tmp_path / "report.json", made_report())
+    publication = Publication("tiny", "stable", report=tmp_path)
+    with pytest.raises(ConfigError, match="the report is about other weights; run codecd eval on this run"):
+        publish_run(folder / "run", tmp_path / "models", publication)
+    with pytest.raises(ConfigError, match=r"has no report\.json"):
+        publish_run(folder / "run", tmp_path / "models", Publication("tiny", "stable", report=folder))
+    assert not (tmp_path / "models").exists()
 
 
 def test_the_recipe_goes_with_it_but_not_where_the_audio_lay(folder: Path, tmp_path: Path) -> None:

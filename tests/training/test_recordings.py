@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from codec.errors import ConfigError, InvalidAudioError
+from tests.training.libritts_tree import write_subset
 from training.recordings import find_recordings
 
 
@@ -26,17 +27,17 @@ def test_a_folder_is_searched_to_its_depth(folder: Path) -> None:
     assert {(r.labels, r.root) for r in found} == {(folder / "labels", folder)}
 
 
-def test_libritts_is_a_folder(tmp_path: Path) -> None:
-    """As it is unpacked: subset, speaker, chapter; transcripts beside the audio."""
-    for subset, speaker in (("train-clean-100", "103"), ("train-clean-360", "14")):
-        chapter = tmp_path / "LibriTTS" / subset / speaker / "1241"
-        chapter.mkdir(parents=True)
-        name = f"{speaker}_1241_000000_000001"
-        (chapter / f"{name}.wav").touch()
-        (chapter / f"{name}.original.txt").write_text("text")
-        (chapter / f"{speaker}_1241.trans.tsv").write_text("text")
-    subsets = [tmp_path / "LibriTTS" / name for name in ("train-clean-360", "train-clean-100")]
-    assert names(*subsets) == ["14_1241_000000_000001.wav", "103_1241_000000_000001.wav"]
+def test_subsets_of_libritts_stand_beside_other_sources(folder: Path) -> None:
+    utterance = write_subset(folder / "corpus", "dev-clean", {"84/121123": 1})[0]
+    found = find_recordings(
+        [Path(f"libritts:{folder / 'corpus'}:dev-clean"), folder / "deep"], folder / "labels"
+    )
+    assert [r.path for r in found] == [utterance, folder / "deep" / "a.FLAC"]
+    # Folders of labels mirror the subset, as they would its folder.
+    assert (found[0].labels, found[0].root) == (folder / "labels", utterance.parents[2])
+    utterance.unlink()
+    with pytest.raises(InvalidAudioError, match="no audio below libritts:"):
+        find_recordings([Path(f"libritts:{folder / 'corpus'}:dev-clean")])
 
 
 @pytest.mark.parametrize("column", ["path", "file"])

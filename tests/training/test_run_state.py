@@ -19,7 +19,7 @@ from tests.training.tiny import (
     write_labels,
 )
 from training.recipe import Recipe
-from training.run_state import read_run, resume_run, save_run
+from training.run_state import find_checkpoint, read_run, resume_run, save_run
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -35,6 +35,15 @@ BALANCED_AND_GATED = {
     "losses": TINY_LOSSES | {"balancer": True},
     "discriminator": TINY_DISCRIMINATOR | {"gated": True},
 }
+
+
+def test_a_run_is_named_by_its_folder_or_a_checkpoint(tmp_path: Path) -> None:
+    for name in ("last.pt", "best.pt"):
+        (tmp_path / name).touch()
+    assert find_checkpoint(tmp_path) == find_checkpoint(tmp_path / "last.pt") == tmp_path / "last.pt"
+    assert find_checkpoint(tmp_path / "best.pt") == tmp_path / "best.pt"
+    (tmp_path / "version").mkdir()
+    assert find_checkpoint(tmp_path / "version") is find_checkpoint(tmp_path / "nothing") is None
 
 
 def assert_resumed_equals_whole(recipe: Recipe, tmp_path: Path, stop: int, steps: int) -> None:

@@ -106,6 +106,8 @@ def shrunk(name: str, folder: Path, **changes: object) -> Recipe:
     tree |= {"steps": 3, "freeze_encoder_at": None}
     # As short as the longest window of the losses allows, and two frames.
     crop_seconds = 0.128 if recipe.losses.mel else 0.16 if "1280" in name else 0.08
+    if recipe.losses.envelopes:
+        crop_seconds = 0.42
     tree["data"] |= {"train": str(folder / "audio"), "crop_seconds": crop_seconds, "batch_items": 2}
     if recipe.model.startswith("semantic"):
         tree["data"]["labels"] = str(folder / "labels")

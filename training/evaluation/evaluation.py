@@ -8,9 +8,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from codec.checkpoint import LoadedCodec, open_codec
-from codec.checks import check_n_q
+from codec.checkpoint import LoadedCodec
 from codec.errors import ConfigError, InvalidRequestError
+from training.evaluation.candidates import Candidate, open_candidates
 from training.evaluation.clips import Clip, find_clips
 from training.evaluation.codebook_use import CodebookUse, codebook_use
 from training.evaluation.coders.baselines import Baselines, choose_baselines
@@ -22,21 +22,25 @@ from training.evaluation.metrics.suite import choose_metrics
 from training.evaluation.plot import write_plots
 from training.evaluation.pool import judge_all
 from training.evaluation.report import Circumstances, Report, summarise, write_json, write_scores
+from training.evaluation.report_folder import JSON_NAME, MARKDOWN_NAME, SCORES_NAME
 from training.visqol.settings import Generation
 
-JSON_NAME, MARKDOWN_NAME, SCORES_NAME = "report.json", "report.md", "scores.csv"
 _PACKAGES = ("torch", "pesq", "pystoi", "pocketsphinx")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to evaluate. `n_q`, `metrics`: None for all; the rest as `codecd eval --help` says."""
+    """What to evaluate. `n_q`, `metrics`: None for all; the rest as `codecd eval --help` says.
+
+    `model`: also a run or its checkpoint; `beside`: other such models for the same tables.
+    """
 
     model: str
     repository: Path
     data: Path
     out: Path
     n_q: tuple[int, ...] | None = None
+    beside: tuple[str, ...] = ()
     baselines: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     every: int = 1
@@ -50,46 +54,38 @@ def evaluate(request: Request) -> Report:
     """Evaluate a model and write the report, its plots and all values to the folder `request.out`.
 
     Raises `ConfigError` if no metric can be computed, `InvalidRequestError` for no worker, and what
-    `open_codec`, `find_clips`, `choose_metrics` and `choose_baselines` raise, all before any recording is
-    coded. What fails on single recordings is in the report.
+    `open_candidates`, `find_clips`, `choose_metrics` and `choose_baselines` raise, all before any recording
+    is coded. What fails on single recordings is in the report.
     """
     if request.workers < 1:
         raise InvalidRequestError(f"{request.workers} workers cannot work; give 1 or more")
-    loaded = open_codec(request.model, request.repository)
+    with open_candidates((request.model, *request.beside), request.repository) as models:
+        return _evaluated(request, models)
+
+
+def _evaluated(request: Request, models: Sequence[Candidate]) -> Report:
+    tested, ours = models[0], models[0].coders(request.n_q)
     clips = find_clips(request.data, request.select, request.every)
     suite = choose_metrics(request.metrics, request.visqol_generation, request.visqol_svr)
     if not suite.metrics:
         raise ConfigError(f"no metric can be computed: {'; '.join(gone.reason for gone in suite.absent)}")
     baselines = choose_baselines(request.baselines)
-    ours = _model_coders(request, loaded)
-    plan = Plan((*ours, *baselines.coders), suite.metrics, loaded.codec.config.sample_rate)
+    beside = [coder for model in models[1:] for coder in model.coders_beside(request.n_q)]
+    plan = Plan((*ours, *beside, *baselines.coders), suite.metrics, tested.loaded.codec.config.sample_rate)
     request.out.mkdir(parents=True, exist_ok=True)
     verdicts = judge_all(plan, clips, request.workers)
     report = Report(
-        circumstances=_circumstances(request, loaded, baselines, _memory(ours[-1], plan, clips, verdicts)),
+        circumstances=_circumstances(request, models, baselines, _memory(ours[-1], plan, clips, verdicts)),
         plan=plan,
         n_clips=len(clips),
         seconds=sum(verdict.seconds for verdict in verdicts),
         summaries=summarise(plan, verdicts),
-        codebooks=_codebooks(verdicts, loaded),
+        codebooks=_codebooks(verdicts, tested.loaded),
         failures=tuple(failure for verdict in verdicts for failure in verdict.failures),
         absent=(*(f"{gone.title}: {gone.reason}" for gone in suite.absent), *baselines.absent),
     )
     _write(report, verdicts, request.out)
     return report
-
-
-def _model_coders(request: Request, loaded: LoadedCodec) -> tuple[ModelCoder, ...]:
-    """One coder for each n_q, by default 1, 2, 4 and so on and all codebooks."""
-    codebooks = loaded.codec.config.quantizer.codebooks
-    doubling = [2**power for power in range(codebooks.bit_length())]
-    wanted: Sequence[int] = request.n_q or doubling
-    for n_q in wanted:
-        check_n_q(n_q, loaded.codec.config.quantizer)
-    return tuple(
-        ModelCoder(loaded.identity.model, request.model, request.repository, n_q)
-        for n_q in sorted({*wanted, *(() if request.n_q else (codebooks,))})
-    )
 
 
 def _memory(coder: ModelCoder, plan: Plan, clips: Sequence[Clip], verdicts: Sequence[Verdict]) -> int | None:
@@ -110,12 +106,14 @@ def _codebooks(verdicts: Sequence[Verdict], loaded: LoadedCodec) -> tuple[Codebo
 
 
 def _circumstances(
-    request: Request, loaded: LoadedCodec, baselines: Baselines, memory: int | None
+    request: Request, models: Sequence[Candidate], baselines: Baselines, memory: int | None
 ) -> Circumstances:
     chosen = [*request.select, *([f"every {request.every}th"] if request.every > 1 else [])]
     return Circumstances(
-        model=loaded.identity.model,
-        version=loaded.identity.version,
+        model=models[0].name,
+        version=models[0].version,
+        weights_sha256=models[0].weights_sha256,
+        beside=tuple(f"{model.name} {model.version}" for model in models[1:]),
         data=request.data.name,
         selection=", ".join(chosen),
         workers=request.workers,

@@ -19,7 +19,11 @@ COST_NAMES = ("payload_bps", "file_bps", "encode_rtf", "decode_rtf", "lag_sample
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with every recording; `sample_rate`: that of the model, at which all is compared."""
+    """What to do with every recording.
+
+    `coders`: those of the model under test come first; `sample_rate`: that of the model, at which all is
+    compared.
+    """
 
     coders: tuple[Coder, ...]
     metrics: tuple[Metric, ...]
@@ -80,7 +84,8 @@ def judge(plan: Plan, clip: Clip) -> Verdict:
             else:
                 values[name] = value
         scores.append(Score(clip.name, coder.label, values))
-        if coded.codes is not None and (codes is None or len(coded.codes) > len(codes)):
+        ours = coder.family == plan.coders[0].family
+        if ours and coded.codes is not None and (codes is None or len(coded.codes) > len(codes)):
             codes = coded.codes
     return Verdict(clip.name, recording.seconds, tuple(scores), tuple(failures), codes)
 

@@ -39,6 +39,9 @@ def _head(report: Report) -> Iterator[str]:
     about = report.circumstances
     yield f"# {about.model} {about.version}"
     yield ""
+    if about.beside:
+        yield f"Beside it: {', '.join(about.beside)}."
+        yield ""
     selected = f", {about.selection}" if about.selection else ""
     yield f"{report.n_clips} recordings, {report.seconds:.0f} s, of {about.data}{selected}. {about.finished};"
     yield f"{about.workers} process{'es' if about.workers > 1 else ''} of one thread;"

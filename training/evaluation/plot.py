@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from training.evaluation.metrics.metric import Metric
 from training.evaluation.report import CoderSummary, Report
+from training.evaluation.report_folder import PLOT_NAMES
 
-PLOT_NAMES = ("rate_quality.png", "rate_quality.svg")
 _COLUMNS = 3
 _PANEL_INCHES = (4.2, 3.2)
 _DPI = 120

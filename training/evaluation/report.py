@@ -16,10 +16,12 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was evaluated, on what, and how."""
+    """What was evaluated, on what, and how; `beside`: other models in the same tables, with versions."""
 
     model: str
     version: str
+    weights_sha256: str
+    beside: tuple[str, ...]
     data: str
     selection: str
     workers: int

@@ -83,4 +83,5 @@ def _listened(envelopes: Tensor) -> Tensor:
 def _normalised(envelopes: Tensor, axis: int) -> Tensor:
     """Mean 0 and length 1 along the axis."""
     centred = envelopes - envelopes.mean(axis, keepdim=True)
-    return centred / (torch.linalg.vector_norm(centred, dim=axis, keepdim=True) + 1e-5)
+    lengths: Tensor = torch.linalg.vector_norm(centred, dim=axis, keepdim=True)
+    return centred / (lengths + 1e-5)

@@ -23,6 +23,27 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """the same as PRIORITY_INTERACTIVE"""
+    PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    PRIORITY_BULK: _Priority.ValueType  # 2
+    """when nothing else is there to do"""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper): ...
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""the same as PRIORITY_INTERACTIVE"""
+PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+PRIORITY_BULK: Priority.ValueType  # 2
+"""when nothing else is there to do"""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 class _PcmFormat:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -51,7 +72,7 @@ class ModelRef(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """name"""
+    """name, name@channel or name@version"""
     version: _builtins.str
     """exact version; empty = the stable channel"""
     def __init__(
@@ -156,10 +177,12 @@ class EncodeRequest(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     PCM_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     file: _builtins.bytes
     """WAV, FLAC or OGG"""
     labels: _builtins.bytes
     """u16 little-endian; models with ModelInfo.labels need one per label_hop_samples"""
+    priority: Global___Priority.ValueType
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
@@ -174,10 +197,11 @@ class EncodeRequest(_message.Message):
         file: _builtins.bytes = ...,
         pcm: Global___RawPcm | None = ...,
         labels: _builtins.bytes = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "model", b"model", "pcm", b"pcm", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "labels", b"labels", "model", b"model", "pcm", b"pcm", "rate", b"rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "file", b"file", "labels", b"labels", "model", b"model", "pcm", b"pcm", "priority", b"priority", "rate", b"rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_audio: _TypeAlias = _typing.Literal["file", "pcm"]  # noqa: Y015
     _WhichOneofArgType_audio: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
@@ -294,11 +318,13 @@ class DecodeRequest(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     N_SAMPLES_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     token_space: _builtins.str
     """required unless model.version is exact; refused if it is not the model's"""
     n_samples: _builtins.int
     """exact length wanted; 0 = everything that the frames give (streamable models)"""
     format: Global___PcmFormat.ValueType
+    priority: Global___Priority.ValueType
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
@@ -311,10 +337,11 @@ class DecodeRequest(_message.Message):
         tokens: Global___Tokens | None = ...,
         n_samples: _builtins.int = ...,
         format: Global___PcmFormat.ValueType = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "n_samples", b"n_samples", "token_space", b"token_space", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "n_samples", b"n_samples", "priority", b"priority", "token_space", b"token_space", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -389,14 +416,23 @@ class OpenEncode(_message.Message):
     RATE_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    PRIME_FIELD_NUMBER: _builtins.int
     format: Global___PcmFormat.ValueType
     """mono, at the model's sample rate"""
     sample_rate: _builtins.int
     """0 or the model's rate; anything else is refused"""
+    first_frame: _builtins.int
+    """Going on where another stream was lost: the number of the first frame to come, and the audio just
+    before it, in whole frames. It is coded and its output kept back; with Opened.prime_frames frames of
+    it, or all there was, what follows is what the lost stream would have said.
+    """
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
     def rate(self) -> Global___Rate: ...
+    @_builtins.property
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]: ...
     def __init__(
         self,
         *,
@@ -404,10 +440,12 @@ class OpenEncode(_message.Message):
         rate: Global___Rate | None = ...,
         format: Global___PcmFormat.ValueType = ...,
         sample_rate: _builtins.int = ...,
+        first_frame: _builtins.int = ...,
+        prime: _abc.Iterable[Global___AudioChunk] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "rate", b"rate", "sample_rate", b"sample_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "format", b"format", "model", b"model", "prime", b"prime", "rate", b"rate", "sample_rate", b"sample_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -482,12 +520,15 @@ class Opened(_message.Message):
     DELAY_SAMPLES_FIELD_NUMBER: _builtins.int
     N_Q_FIELD_NUMBER: _builtins.int
     CODEBOOK_SIZE_FIELD_NUMBER: _builtins.int
+    PRIME_FRAMES_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
     hop_samples: _builtins.int
     delay_samples: _builtins.int
     """samples by which the decoded signal lags a complete frame"""
     n_q: _builtins.int
     codebook_size: _builtins.int
+    prime_frames: _builtins.int
+    """what a prime needs at most; absent: no prime is enough, start anew"""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     def __init__(
@@ -499,12 +540,15 @@ class Opened(_message.Message):
         delay_samples: _builtins.int = ...,
         n_q: _builtins.int = ...,
         codebook_size: _builtins.int = ...,
+        prime_frames: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames", "identity", b"identity", "prime_frames", b"prime_frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codebook_size", b"codebook_size", "delay_samples", b"delay_samples", "hop_samples", b"hop_samples", "identity", b"identity", "n_q", b"n_q", "sample_rate", b"sample_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames", "codebook_size", b"codebook_size", "delay_samples", b"delay_samples", "hop_samples", b"hop_samples", "identity", b"identity", "n_q", b"n_q", "prime_frames", b"prime_frames", "sample_rate", b"sample_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__prime_frames: _TypeAlias = _typing.Literal["prime_frames"]  # noqa: Y015
+    _WhichOneofArgType__prime_frames: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prime_frames) -> _WhichOneofReturnType__prime_frames | None: ...
 
 Global___Opened: _TypeAlias = Opened  # noqa: Y015
 
@@ -533,19 +577,25 @@ class GoAway(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     DEADLINE_MS_FIELD_NUMBER: _builtins.int
+    PRIME_FRAMES_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     deadline_ms: _builtins.int
+    prime_frames: _builtins.int
+    """as in Opened"""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
         deadline_ms: _builtins.int = ...,
+        prime_frames: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames", "prime_frames", b"prime_frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_ms", b"deadline_ms", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames", "deadline_ms", b"deadline_ms", "prime_frames", b"prime_frames", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__prime_frames: _TypeAlias = _typing.Literal["prime_frames"]  # noqa: Y015
+    _WhichOneofArgType__prime_frames: _TypeAlias = _typing.Literal["_prime_frames", b"_prime_frames"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prime_frames) -> _WhichOneofReturnType__prime_frames | None: ...
 
 Global___GoAway: _TypeAlias = GoAway  # noqa: Y015
 
@@ -650,20 +700,28 @@ class OpenDecode(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     TOKEN_SPACE_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    PRIME_FIELD_NUMBER: _builtins.int
     token_space: _builtins.str
     format: Global___PcmFormat.ValueType
+    first_frame: _builtins.int
+    """As in OpenEncode: the number of the first frame that will be sent, and the tokens just before it."""
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
+    @_builtins.property
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tokens]: ...
     def __init__(
         self,
         *,
         model: Global___ModelRef | None = ...,
         token_space: _builtins.str = ...,
         format: Global___PcmFormat.ValueType = ...,
+        first_frame: _builtins.int = ...,
+        prime: _abc.Iterable[Global___Tokens] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "token_space", b"token_space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "format", b"format", "model", b"model", "prime", b"prime", "token_space", b"token_space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -730,6 +788,128 @@ class StreamDecodeResponse(_message.Message):
 Global___StreamDecodeResponse: _TypeAlias = StreamDecodeResponse  # noqa: Y015
 
 @_typing.final
+class StreamReconstructRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    FLUSH_FIELD_NUMBER: _builtins.int
+    KEEP_ALIVE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def open(self) -> Global___OpenReconstruct: ...
+    @_builtins.property
+    def audio(self) -> Global___AudioChunk: ...
+    @_builtins.property
+    def flush(self) -> Global___Flush: ...
+    @_builtins.property
+    def keep_alive(self) -> Global___KeepAlive: ...
+    def __init__(
+        self,
+        *,
+        open: Global___OpenReconstruct | None = ...,
+        audio: Global___AudioChunk | None = ...,
+        flush: Global___Flush | None = ...,
+        keep_alive: Global___KeepAlive | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "flush", b"flush", "keep_alive", b"keep_alive", "message", b"message", "open", b"open"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "flush", b"flush", "keep_alive", b"keep_alive", "message", b"message", "open", b"open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["open", "audio", "flush", "keep_alive"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___StreamReconstructRequest: _TypeAlias = StreamReconstructRequest  # noqa: Y015
+
+@_typing.final
+class OpenReconstruct(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    PRIME_FIELD_NUMBER: _builtins.int
+    format: Global___PcmFormat.ValueType
+    """of what goes in and of what comes out"""
+    sample_rate: _builtins.int
+    """as in OpenEncode"""
+    tokens: _builtins.bool
+    """the tokens are wanted, too"""
+    first_frame: _builtins.int
+    """as in OpenEncode; audio goes on at first_frame * hop - delay samples"""
+    @_builtins.property
+    def model(self) -> Global___ModelRef: ...
+    @_builtins.property
+    def rate(self) -> Global___Rate: ...
+    @_builtins.property
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]: ...
+    def __init__(
+        self,
+        *,
+        model: Global___ModelRef | None = ...,
+        rate: Global___Rate | None = ...,
+        format: Global___PcmFormat.ValueType = ...,
+        sample_rate: _builtins.int = ...,
+        tokens: _builtins.bool = ...,
+        first_frame: _builtins.int = ...,
+        prime: _abc.Iterable[Global___AudioChunk] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "rate", b"rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "format", b"format", "model", b"model", "prime", b"prime", "rate", b"rate", "sample_rate", b"sample_rate", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenReconstruct: _TypeAlias = OpenReconstruct  # noqa: Y015
+
+@_typing.final
+class StreamReconstructResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPENED_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    FLUSHED_FIELD_NUMBER: _builtins.int
+    GO_AWAY_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def opened(self) -> Global___Opened: ...
+    @_builtins.property
+    def audio(self) -> Global___PcmChunk: ...
+    @_builtins.property
+    def flushed(self) -> Global___Flushed: ...
+    @_builtins.property
+    def go_away(self) -> Global___GoAway: ...
+    @_builtins.property
+    def summary(self) -> Global___Summary: ...
+    @_builtins.property
+    def tokens(self) -> Global___Tokens:
+        """before the audio made of them"""
+
+    def __init__(
+        self,
+        *,
+        opened: Global___Opened | None = ...,
+        audio: Global___PcmChunk | None = ...,
+        flushed: Global___Flushed | None = ...,
+        go_away: Global___GoAway | None = ...,
+        summary: Global___Summary | None = ...,
+        tokens: Global___Tokens | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "flushed", b"flushed", "go_away", b"go_away", "message", b"message", "opened", b"opened", "summary", b"summary", "tokens", b"tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "flushed", b"flushed", "go_away", b"go_away", "message", b"message", "opened", b"opened", "summary", b"summary", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["opened", "audio", "flushed", "go_away", "summary", "tokens"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___StreamReconstructResponse: _TypeAlias = StreamReconstructResponse  # noqa: Y015
+
+@_typing.final
 class ListModelsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -743,6 +923,21 @@ class ListModelsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
+
+@_typing.final
+class WatchModelsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchModelsRequest: _TypeAlias = WatchModelsRequest  # noqa: Y015
 
 @_typing.final
 class ListModelsResponse(_message.Message):
@@ -804,6 +999,8 @@ class ModelInfo(_message.Message):
     LABEL_HOP_SAMPLES_FIELD_NUMBER: _builtins.int
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     WHOLE_SAMPLES_FIELD_NUMBER: _builtins.int
+    RECEPTIVE_FIELD_SAMPLES_FIELD_NUMBER: _builtins.int
+    DECODER_REACH_FRAMES_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
     channels: _builtins.int
     hop_samples: _builtins.int
@@ -824,6 +1021,10 @@ class ModelInfo(_message.Message):
     label_hop_samples: _builtins.int
     """samples per label"""
     whole_samples: _builtins.int
+    receptive_field_samples: _builtins.int
+    """that a frame's codes depend on; absent: all before it"""
+    decoder_reach_frames: _builtins.int
+    """that a decoded sample depends on; absent: all before it"""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
@@ -849,13 +1050,24 @@ class ModelInfo(_message.Message):
         label_hop_samples: _builtins.int = ...,
         segmentation: Global___Segmentation | None = ...,
         whole_samples: _builtins.int = ...,
+        receptive_field_samples: _builtins.int | None = ...,
+        decoder_reach_frames: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms", "identity", b"identity", "latency_ms", b"latency_ms", "segmentation", b"segmentation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames", "_latency_ms", b"_latency_ms", "_receptive_field_samples", b"_receptive_field_samples", "decoder_reach_frames", b"decoder_reach_frames", "identity", b"identity", "latency_ms", b"latency_ms", "receptive_field_samples", b"receptive_field_samples", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms", "causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "label_hop_samples", b"label_hop_samples", "labels", b"labels", "latency_ms", b"latency_ms", "max_n_q", b"max_n_q", "sample_rate", b"sample_rate", "scaled", b"scaled", "segmentation", b"segmentation", "streamable", b"streamable", "whole_samples", b"whole_samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames", "_latency_ms", b"_latency_ms", "_receptive_field_samples", b"_receptive_field_samples", "causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "decoder_reach_frames", b"decoder_reach_frames", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "label_hop_samples", b"label_hop_samples", "labels", b"labels", "latency_ms", b"latency_ms", "max_n_q", b"max_n_q", "receptive_field_samples", b"receptive_field_samples", "sample_rate", b"sample_rate", "scaled", b"scaled", "segmentation", b"segmentation", "streamable", b"streamable", "whole_samples", b"whole_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__decoder_reach_frames: _TypeAlias = _typing.Literal["decoder_reach_frames"]  # noqa: Y015
+    _WhichOneofArgType__decoder_reach_frames: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames"]  # noqa: Y015
     _WhichOneofReturnType__latency_ms: _TypeAlias = _typing.Literal["latency_ms"]  # noqa: Y015
     _WhichOneofArgType__latency_ms: _TypeAlias = _typing.Literal["_latency_ms", b"_latency_ms"]  # noqa: Y015
+    _WhichOneofReturnType__receptive_field_samples: _TypeAlias = _typing.Literal["receptive_field_samples"]  # noqa: Y015
+    _WhichOneofArgType__receptive_field_samples: _TypeAlias = _typing.Literal["_receptive_field_samples", b"_receptive_field_samples"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__decoder_reach_frames) -> _WhichOneofReturnType__decoder_reach_frames | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_ms) -> _WhichOneofReturnType__latency_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__receptive_field_samples) -> _WhichOneofReturnType__receptive_field_samples | None: ...
 
 Global___ModelInfo: _TypeAlias = ModelInfo  # noqa: Y015

@@ -59,6 +59,11 @@ class CodecStub:
                 request_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamDecodeRequest.SerializeToString,
                 response_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamDecodeResponse.FromString,
                 _registered_method=True)
+        self.StreamReconstruct = channel.stream_stream(
+                '/codec.v1.Codec/StreamReconstruct',
+                request_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructRequest.SerializeToString,
+                response_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructResponse.FromString,
+                _registered_method=True)
 
 
 class CodecServicer:
@@ -99,6 +104,14 @@ class CodecServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamReconstruct(self, request_iterator, context):
+        """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
+        went in, both halves by the same version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CodecServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +139,11 @@ def add_CodecServicer_to_server(servicer, server):
                     servicer.StreamDecode,
                     request_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamDecodeRequest.FromString,
                     response_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamDecodeResponse.SerializeToString,
+            ),
+            'StreamReconstruct': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamReconstruct,
+                    request_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructRequest.FromString,
+                    response_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -273,6 +291,33 @@ class Codec:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def StreamReconstruct(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/codec.v1.Codec/StreamReconstruct',
+            proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructRequest.SerializeToString,
+            proto_dot_codec_dot_v1_dot_codec__pb2.StreamReconstructResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class ModelsStub:
     """Missing associated documentation comment in .proto file."""
@@ -293,6 +338,11 @@ class ModelsStub:
                 request_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.ModelInfo.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/codec.v1.Models/Watch',
+                request_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.WatchModelsRequest.SerializeToString,
+                response_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class ModelsServicer:
@@ -310,6 +360,13 @@ class ModelsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """What List says, at once and whenever it changes, until the caller cancels.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -322,6 +379,11 @@ def add_ModelsServicer_to_server(servicer, server):
                     servicer.Get,
                     request_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.GetModelRequest.FromString,
                     response_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.ModelInfo.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=proto_dot_codec_dot_v1_dot_codec__pb2.WatchModelsRequest.FromString,
+                    response_serializer=proto_dot_codec_dot_v1_dot_codec__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -378,6 +440,33 @@ class Models:
             '/codec.v1.Models/Get',
             proto_dot_codec_dot_v1_dot_codec__pb2.GetModelRequest.SerializeToString,
             proto_dot_codec_dot_v1_dot_codec__pb2.ModelInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/codec.v1.Models/Watch',
+            proto_dot_codec_dot_v1_dot_codec__pb2.WatchModelsRequest.SerializeToString,
+            proto_dot_codec_dot_v1_dot_codec__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

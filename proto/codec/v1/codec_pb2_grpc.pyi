@@ -45,6 +45,10 @@ class CodecStub:
     """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends."""
     StreamDecode: _grpc.StreamStreamMultiCallable[_codec_pb2.StreamDecodeRequest, _codec_pb2.StreamDecodeResponse]
     """Live: Open first, then Tokens, Flush, KeepAlive."""
+    StreamReconstruct: _grpc.StreamStreamMultiCallable[_codec_pb2.StreamReconstructRequest, _codec_pb2.StreamReconstructResponse]
+    """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
+    went in, both halves by the same version.
+    """
 
 @_typing.type_check_only
 class CodecAsyncStub(CodecStub):
@@ -59,6 +63,10 @@ class CodecAsyncStub(CodecStub):
     """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends."""
     StreamDecode: _aio.StreamStreamMultiCallable[_codec_pb2.StreamDecodeRequest, _codec_pb2.StreamDecodeResponse]  # type: ignore[assignment]
     """Live: Open first, then Tokens, Flush, KeepAlive."""
+    StreamReconstruct: _aio.StreamStreamMultiCallable[_codec_pb2.StreamReconstructRequest, _codec_pb2.StreamReconstructResponse]  # type: ignore[assignment]
+    """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
+    went in, both halves by the same version.
+    """
 
 class CodecServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -101,6 +109,16 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_codec_pb2.StreamDecodeResponse], _abc.AsyncIterator[_codec_pb2.StreamDecodeResponse]]:
         """Live: Open first, then Tokens, Flush, KeepAlive."""
 
+    @_abc_1.abstractmethod
+    def StreamReconstruct(
+        self,
+        request_iterator: _MaybeAsyncIterator[_codec_pb2.StreamReconstructRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_codec_pb2.StreamReconstructResponse], _abc.AsyncIterator[_codec_pb2.StreamReconstructResponse]]:
+        """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
+        went in, both halves by the same version.
+        """
+
 def add_CodecServicer_to_server(servicer: CodecServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class ModelsStub:
@@ -110,12 +128,16 @@ class ModelsStub:
     def __new__(cls, channel: _aio.Channel) -> ModelsAsyncStub: ...
     List: _grpc.UnaryUnaryMultiCallable[_codec_pb2.ListModelsRequest, _codec_pb2.ListModelsResponse]
     Get: _grpc.UnaryUnaryMultiCallable[_codec_pb2.GetModelRequest, _codec_pb2.ModelInfo]
+    Watch: _grpc.UnaryStreamMultiCallable[_codec_pb2.WatchModelsRequest, _codec_pb2.ListModelsResponse]
+    """What List says, at once and whenever it changes, until the caller cancels."""
 
 @_typing.type_check_only
 class ModelsAsyncStub(ModelsStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     List: _aio.UnaryUnaryMultiCallable[_codec_pb2.ListModelsRequest, _codec_pb2.ListModelsResponse]  # type: ignore[assignment]
     Get: _aio.UnaryUnaryMultiCallable[_codec_pb2.GetModelRequest, _codec_pb2.ModelInfo]  # type: ignore[assignment]
+    Watch: _aio.UnaryStreamMultiCallable[_codec_pb2.WatchModelsRequest, _codec_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """What List says, at once and whenever it changes, until the caller cancels."""
 
 class ModelsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -131,5 +153,13 @@ class ModelsServicer(metaclass=_abc_1.ABCMeta):
         request: _codec_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_codec_pb2.ModelInfo, _abc.Awaitable[_codec_pb2.ModelInfo]]: ...
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _codec_pb2.WatchModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_codec_pb2.ListModelsResponse], _abc.AsyncIterator[_codec_pb2.ListModelsResponse]]:
+        """What List says, at once and whenever it changes, until the caller cancels."""
 
 def add_ModelsServicer_to_server(servicer: ModelsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,7 +15,7 @@ from service.client.errors import (
 from service.frontend.http_errors import error_response
 from service.status import Condition, ServiceError
 
-_TRY_AGAIN = {Condition.OVERLOADED, Condition.UNAVAILABLE}
+_TRY_AGAIN = {Condition.OVERLOADED, Condition.QUOTA_EXCEEDED, Condition.UNAVAILABLE}
 
 
 @pytest.mark.parametrize("condition", list(Condition))

@@ -54,6 +54,9 @@ class Service:
         self.workers: dict[str, Worker] = {}
         self.rejected: list[dict[str, str]] = []
         self.draining = False
+        self.channels: dict[str, dict[str, str]] = {}
+        self.canary: dict[str, Any] | None = None
+        self.tables_sent = 0
         self._prefix = cores
         self._stack = contextlib.ExitStack()
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
@@ -101,6 +104,7 @@ class Service:
 
     def send_routes(self) -> None:
         """Send the routing table as it is now."""
+        self.tables_sent += 1
         models: dict[str, list[Worker]] = {"echo_16k": []}
         for worker in self.workers.values():
             models.setdefault(worker.config.model, []).append(worker)
@@ -112,11 +116,14 @@ class Service:
                         "name": name,
                         "workers": [worker.route() for worker in workers],
                         "rejected": self.rejected,
+                        "channels": self.channels.get(name) or {"stable": _newest(workers)},
+                        "canary": self.canary if name == "echo_16k" else None,
                     }
                     for name, workers in models.items()
                 ],
                 "default_model": "echo_16k",
                 "draining": self.draining,
+                "number": self.tables_sent,
             }
         )
 
@@ -208,6 +215,12 @@ def tone(seconds: float = 2.0, value: float = 0.25) -> NDArray[np.float32]:
 def wav(seconds: float = 2.0, sample_rate: int = SAMPLE_RATE) -> bytes:
     """A WAV file of a constant signal."""
     return encode_audio(np.full((1, round(seconds * sample_rate)), 0.25, np.float32), sample_rate, "wav")
+
+
+def _newest(workers: list[Worker]) -> str:
+    """Where the supervisor would say that the stable channel points."""
+    versions = [worker.config.version for worker in workers if not worker.draining]
+    return versions[-1] if versions else ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -18,9 +18,15 @@ DecodeRequest = pb.StreamDecodeRequest
 class Talk:
     """Sends requests when told to and reads responses one at a time; use it as a context manager."""
 
-    def __init__(self, channel: grpc.Channel, method: str = "StreamEncode") -> None:
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        method: str = "StreamEncode",
+        metadata: tuple[tuple[str, str | bytes], ...] = (),
+    ) -> None:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.call = getattr(codec_pb2_grpc.CodecStub(channel), method)(self._sending(), timeout=30)
+        start = getattr(codec_pb2_grpc.CodecStub(channel), method)
+        self.call = start(self._sending(), timeout=30, metadata=metadata)
 
     def send(self, *requests: Any) -> None:
         """Send messages."""

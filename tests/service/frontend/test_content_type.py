@@ -25,3 +25,8 @@ def test_l16_that_cannot_be_understood_is_refused(content_type: str) -> None:
     with pytest.raises(ServiceError) as caught:
         audio_body(content_type, b"ab")
     assert caught.value.condition is Condition.UNSUPPORTED_MEDIA
+
+
+def test_a_type_that_nobody_needs_is_not_kept() -> None:
+    with pytest.raises(ServiceError, match="cannot read"):
+        audio_body("audio/L16;rate=16000;x=" + "y" * 1000, b"")

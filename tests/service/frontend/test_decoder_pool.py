@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,19 @@ _HEADER: dict[str, Any] = {
 
 @pytest_asyncio.fixture
 async def pool() -> AsyncIterator[DecoderPool]:
-    """Two processes at most; one request may take two seconds and 128 MiB."""
-    pool = DecoderPool(PoolConfig(processes=2, timeout_seconds=2, memory_bytes=1 << 27, max_waiting=2))
-    await pool.start()
-    yield pool
-    pool.close()
+    """Two processes at most; one request may take two seconds."""
+    async with _started(PoolConfig(processes=2, timeout_seconds=2, max_waiting=2)) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def _started(config: PoolConfig) -> AsyncIterator[DecoderPool]:
+    pool = DecoderPool(config)
+    try:
+        await pool.start()
+        yield pool
+    finally:
+        pool.close()
 
 
 async def _read(pool: DecoderPool, body: bytes, seconds: float = 10.0, **header: Any) -> Answer:
@@ -53,20 +62,68 @@ async def test_what_is_no_audio_is_refused(pool: DecoderPool) -> None:
     assert caught.value.condition is Condition.UNSUPPORTED_MEDIA
 
 
-async def test_a_bomb_meets_the_memory_limit_and_the_process_goes_on(pool: DecoderPool) -> None:
-    with pytest.raises(ServiceError, match="memory") as caught:
-        await _read(pool, bodies.flac_bomb(180, 8_000, 1), sample_rate=192_000)
-    assert caught.value.condition is Condition.LIMIT_EXCEEDED
-    assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
+async def test_a_bomb_meets_the_memory_limit_and_the_process_goes_on() -> None:
+    async with _started(PoolConfig(processes=1, memory_bytes=1 << 27)) as pool:
+        with pytest.raises(ServiceError, match="memory") as caught:
+            await _read(pool, bodies.flac_bomb(180, 8_000, 1), sample_rate=192_000)
+        assert caught.value.condition is Condition.LIMIT_EXCEEDED
+        assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
 
 
-async def test_a_process_that_dies_costs_one_request(pool: DecoderPool) -> None:
+async def test_a_bomb_meets_the_processor_limit_and_the_next_request_is_served() -> None:
+    """A second and more of work in 180 KB, where half a second is left before the kernel steps in."""
+    async with _started(PoolConfig(processes=1, cpu_seconds=0)) as pool:
+        (before,) = _children("decoder_process")
+        with pytest.raises(ServiceError, match="more than 0 s") as caught:
+            await _read(pool, bodies.flac_bomb(300, 192_000, 1), 30.0, sample_rate=48_000)
+        assert caught.value.condition is Condition.LIMIT_EXCEEDED
+        assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
+        assert before not in _children("decoder_process")
+
+
+@pytest.mark.parametrize("field", [b"data", b"fmt "])
+async def test_a_forged_header_takes_no_memory_on_trust(pool: DecoderPool, field: bytes) -> None:
+    """A file of a few bytes that says it has four gigabytes, or a description as long."""
+    body = bytearray(bodies.sound_file(0.1, 48_000, form="WAV", subtype="IMA_ADPCM"))
+    at = body.index(field) + 4
+    body[at : at + 4] = b"\xff\xff\xff\xfe"
+    (pid,) = _children("decoder_process")
+    (result,) = await asyncio.gather(_read(pool, bytes(body)), return_exceptions=True)
+    if isinstance(result, Answer):
+        assert len(result.body) < 4 * 8000
+    else:
+        assert isinstance(result, ServiceError)
+        assert result.condition is Condition.UNSUPPORTED_MEDIA
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 150_000
+
+
+async def test_a_process_that_is_killed_while_nobody_uses_it_costs_nothing(pool: DecoderPool) -> None:
     await _read(pool, bodies.sound_file())
     (pid,) = _children("decoder_process")
     os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(0.1)
+    assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
+
+
+@pytest.mark.parametrize(
+    ("number", "condition"),
+    [(signal.SIGKILL, Condition.UNAVAILABLE), (signal.SIGSEGV, Condition.UNSUPPORTED_MEDIA)],
+)
+async def test_a_process_that_dies_costs_one_request(
+    number: signal.Signals, condition: Condition, pool: DecoderPool
+) -> None:
+    await _read(pool, bodies.sound_file())
+    (pid,) = _children("decoder_process")
+    os.kill(pid, signal.SIGSTOP)
+    reading = asyncio.create_task(_read(pool, bodies.sound_file()))
+    await asyncio.sleep(0.1)
+    os.kill(pid, number)
+    os.kill(pid, signal.SIGCONT)
     with pytest.raises(ServiceError) as caught:
-        await _read(pool, bodies.sound_file())
-    assert caught.value.condition is Condition.UNSUPPORTED_MEDIA
+        await reading
+    assert caught.value.condition is condition
     assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
 
 

@@ -58,11 +58,52 @@ def test_it_has_given_up_files_processes_and_memory(
     _ask(connection, _READ, bodies.sound_file(0.1))
     limits = Path(f"/proc/{child.pid}/limits").read_text()
     rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
-    for name in ("Max file size", "Max processes", "Max core file size"):
+    for name in ("Max file size", "Max processes", "Max core file size", "Max open files"):
         assert rows[name] == ["0", "0"]
-    assert int(rows["Max open files"][0]) <= 16
     assert int(rows["Max address space"][0]) < 2**31
     assert int(rows["Max cpu time"][0]) <= 10
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{child.pid}/status").read_text()
+
+
+def test_no_format_needs_what_was_given_up(process: tuple[socket.socket, subprocess.Popen[bytes]]) -> None:
+    """Nothing can be opened any more, so a codec that wanted a file at first use would fail here."""
+    connection, _ = process
+    subtypes = {"WAV": ("PCM_U8", "PCM_24", "DOUBLE", "IMA_ADPCM"), "OGG": ("VORBIS", "OPUS")}
+    for form in ("WAV", "OGG", "FLAC", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"):
+        for subtype in subtypes.get(form, (None,)):
+            body = bodies.sound_file(0.5, 48_000, 2, form=form, subtype=subtype)
+            header, samples = _ask(connection, _READ, body)
+            assert "error" not in header, (form, subtype)
+            assert len(samples) / 4 == pytest.approx(8000, abs=1200)
+
+
+def test_a_process_in_its_place_can_open_nothing() -> None:
+    """What hostile code could try, run in a process that has confined itself in the same way."""
+    attempts = """
+import os, socket, sys
+from service.frontend import decoder_process
+decoder_process._confine(1 << 28)
+def attempt(name, work):
+    try:
+        work()
+        print(name, "worked")
+    except OSError as error:
+        print(name, "failed")
+attempt("internet", lambda: socket.socket(socket.AF_INET))
+attempt("local", lambda: socket.socket(socket.AF_UNIX))
+attempt("freed", lambda: (os.close(0), socket.socket(socket.AF_INET)))
+attempt("read", lambda: os.open("/etc/passwd", os.O_RDONLY))
+attempt("write", lambda: os.open("/tmp/codecd-never", os.O_WRONLY | os.O_CREAT))
+attempt("copy", lambda: os.dup(1))
+attempt("pipe", os.pipe)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", attempts], capture_output=True, text=True, cwd=REPOSITORY_ROOT, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    outcomes = dict(line.split() for line in result.stdout.splitlines())
+    assert len(outcomes) == 7
+    assert set(outcomes.values()) == {"failed"}
 
 
 def _ask(connection: socket.socket, header: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:

@@ -8,7 +8,9 @@ import pytest
 from codec.tokens import NO_SIDE, Segmentation, SideInformation
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend import messages
+from service.frontend.live_events import GoAway
 from service.frontend.rate import Rate
+from service.frontend.selector import ModelSelector
 from service.model_info import ModelInfo
 from service.status import Condition, ServiceError
 
@@ -40,8 +42,11 @@ def test_a_model_is_described_in_full() -> None:
     assert (told.identity.model, told.identity.version, told.identity.token_space) == ("m", "1-a", "s")
     assert (told.hop_samples, told.delay_samples, told.max_n_q, told.codebook_size) == (320, 352, 32, 1024)
     assert (told.causal, told.description) == (True, "words")
-    opened = messages.opened(_INFO, 5)
-    assert (opened.n_q, opened.identity) == (5, told.identity)
+    opened = messages.opened(_INFO, 5, 9)
+    assert (opened.n_q, opened.identity, opened.prime_frames) == (5, told.identity, 9)
+    assert not messages.opened(_INFO, 5, None).HasField("prime_frames")
+    away = messages.go_away(GoAway("why", 1.5), 9)
+    assert (away.reason, away.deadline_ms, away.prime_frames) == ("why", 1500, 9)
 
 
 def test_a_model_that_needs_the_whole_item_is_described_in_full() -> None:
@@ -76,3 +81,16 @@ def test_side_information_goes_out_and_comes_back() -> None:
     assert messages.side_of(messages.tokens(2, b"abcd", NO_SIDE), _INFO) is NO_SIDE
     with pytest.raises(ServiceError, match="hears none"):
         messages.side_of(tokens, _INFO)
+
+
+def test_a_reference_may_name_a_channel_or_a_version() -> None:
+    assert messages.selector_of(pb.ModelRef(model="m@canary")) == ModelSelector("m", channel="canary")
+    assert messages.selector_of(pb.ModelRef(model="m", version="1-a")) == ModelSelector("m", version="1-a")
+    with pytest.raises(ServiceError):
+        messages.selector_of(pb.ModelRef(model="m@"))
+
+
+def test_priorities_are_known_or_refused() -> None:
+    assert [messages.is_bulk(number) for number in (0, 1, 2)] == [False, False, True]
+    with pytest.raises(ServiceError, match="priority 3 is unknown"):
+        messages.is_bulk(3)

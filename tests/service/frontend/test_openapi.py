@@ -30,3 +30,4 @@ def test_documented_parameters_and_choices_are_accepted(operation: dict[str, Any
 def test_every_status_of_the_table_is_documented() -> None:
     statuses = {str(answer.http_status) for answer in ANSWERS.values()}
     assert openapi.ENCODE["responses"].keys() == statuses | {"200"}
+    assert openapi.MODEL_PAGE["responses"].keys() == statuses

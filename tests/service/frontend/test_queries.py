@@ -21,3 +21,8 @@ def test_what_cannot_be_read_is_refused(query: bytes) -> None:
     with pytest.raises(ServiceError) as caught:
         encode_query(query)
     assert caught.value.condition is Condition.INVALID_ARGUMENT
+
+
+def test_a_query_that_nobody_needs_is_not_kept() -> None:
+    with pytest.raises(ServiceError, match="longer than"):
+        encode_query(b"model=" + b"x" * 2000)

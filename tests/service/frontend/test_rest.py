@@ -143,3 +143,13 @@ def test_models_are_listed_and_described(service: Service) -> None:
     assert described["versions"] == ["1-aaaaaaaaaaaa"]
     assert [worker["ready"] for worker in described["workers"]] == [True]
     assert service.get("/models/nope").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/encode", "/reconstruct", "/decode"])
+def test_a_priority_is_bulk_or_interactive(service: Service, path: str) -> None:
+    content = wav(0.1)
+    if path == "/decode":
+        content = httpx.post(service.url + "/encode", content=content).content
+    for priority, status in (("bulk", 200), ("interactive", 200), ("urgent", 400)):
+        headers = {"X-Priority": priority}
+        assert httpx.post(service.url + path, content=content, headers=headers).status_code == status

@@ -1,6 +1,5 @@
 """Versions that come and go, and workers that die, under load and over real sockets."""
 
-import time
 from collections.abc import Iterator
 
 import grpc
@@ -9,6 +8,7 @@ import pytest
 
 from codec.container import read_cdc
 from proto.codec.v1 import codec_pb2 as pb
+from proto.codec.v1 import codec_pb2_grpc
 from tests.service.frontend import bodies
 from tests.service.frontend.harness import Service, Worker, running, wait_until, wav
 from tests.service.frontend.load import Load
@@ -41,7 +41,7 @@ def test_a_new_version_takes_over_without_a_failed_request(service: Service) -> 
     with Load(service.url) as load:
         wait_until(lambda: load.versions[_OLD] > 20)
         old, _ = _replace(service)
-        assert service.wait_for("idle") == {"event": "idle", "worker": old.id}
+        assert service.wait_for("idle") == {"event": "idle", "worker": old.id, "routes": service.tables_sent}
         old.process.kill()
         del service.workers[old.id]
         service.send_routes()
@@ -112,46 +112,6 @@ def test_old_tokens_are_decoded_as_long_as_their_version_is_there(service: Servi
     assert httpx.post(f"{service.url}/encode?model=echo_16k@{_OLD}", content=wav()).status_code == 503
 
 
-def test_a_killed_worker_fails_its_callers_at_once_and_another_takes_over() -> None:
-    with Service() as service:
-        worker = service.add_worker(job_delay_seconds=5.0)
-        service.wait_ready()
-        with grpc.insecure_channel(service.grpc_target) as channel, Talk(channel) as talk:
-            talk.send(open_encode())
-            assert talk.next().HasField("opened")
-            with httpx.Client(base_url=service.url) as client:
-                worker.process.kill()
-                began = time.monotonic()
-                response = client.post("/encode", content=wav())
-                assert response.status_code == 503
-                assert response.json()["error"]["code"] == "unavailable"
-                assert int(response.headers["Retry-After"]) >= 1
-                code, _ = talk.status()
-                assert code is grpc.StatusCode.UNAVAILABLE
-                assert time.monotonic() - began < 2
-        assert service.get("/health/ready").status_code == 503
-        assert service.get("/health/ready").json()["error"]["code"] == "unavailable"
-        assert service.get("/health/live").status_code == 200
-        assert service.get("/health/startup").status_code == 200
-        del service.workers[worker.id]
-        service.add_worker()
-        service.wait_ready()
-        assert _version(service) == _OLD
-        assert service.metric("codec_worker_restarts_total") == 1
-
-
-def test_work_in_flight_on_a_killed_worker_fails_at_once() -> None:
-    with Service() as service:
-        worker = service.add_worker(job_delay_seconds=20.0)
-        service.wait_ready()
-        with Load(service.url) as load:
-            wait_until(lambda: service.metric("codec_worker_jobs_in_flight") == 3)
-            began = time.monotonic()
-            worker.process.kill()
-            wait_until(lambda: load.statuses[503] >= 3)
-            assert time.monotonic() - began < 2
-
-
 def test_new_work_goes_to_the_least_loaded_worker() -> None:
     with Service() as service:
         for _ in range(2):
@@ -188,3 +148,62 @@ def test_nothing_is_served_before_a_worker_is_there() -> None:
         with grpc.insecure_channel(service.grpc_target) as channel, Talk(channel) as talk:
             talk.send(open_encode(model=pb.ModelRef()))
             assert talk.status()[0] is grpc.StatusCode.UNAVAILABLE
+
+
+def test_channels_and_canaries_are_served_side_by_side() -> None:
+    with Service() as service:
+        service.channels["echo_16k"] = {"stable": _OLD, "canary": _NEW, "nightly": ""}
+        service.add_worker(version=_OLD)
+        service.add_worker(version=_NEW, token_space="space-b")
+        service.wait_ready()
+        wait_until(lambda: service.metric("codec_stream_slots_total") == 8)
+        assert _version(service) == _OLD
+        assert _version(service, "?model=echo_16k@stable") == _OLD
+        assert _version(service, "?model=echo_16k@canary") == _NEW
+        answer = httpx.post(f"{service.url}/encode?model=echo_16k@nightly", content=wav(0.1))
+        assert answer.status_code == 503, "watched, but nothing serves yet"
+        answer = httpx.post(f"{service.url}/encode?model=echo_16k@weekly", content=wav(0.1))
+        assert answer.status_code == 404
+        assert "stable, canary, nightly" in answer.json()["error"]["message"]
+        answer = httpx.post(f"{service.url}/encode?model=echo_16k@3-cccccccccccc", content=wav(0.1))
+        assert answer.status_code == 404
+        assert f"loaded: {_OLD} (stable), {_NEW} (canary)" in answer.json()["error"]["message"]
+        _check_canary(service)
+
+
+def _check_canary(service: Service) -> None:
+    service.canary = {"version": _NEW, "weight": 0.5}
+    service.send_routes()
+    wait_until(lambda: service.get("/models/echo_16k").json()["canary"] is not None)
+    with httpx.Client(base_url=service.url) as client:
+
+        def version(request_id: str) -> str:
+            answer = client.post("/encode", content=wav(0.1), headers={"X-Request-Id": request_id})
+            return str(answer.headers["X-Codec-Version"])
+
+        first = [version(f"r{number}") for number in range(100)]
+        assert 25 <= first.count(_NEW) <= 75
+        assert [version(f"r{number}") for number in range(20)] == first[:20], "the id decides"
+        tokens_of_canary = client.post("/encode?model=echo_16k@canary", content=wav(0.5)).content
+        for number in range(5):
+            headers = {"X-Request-Id": f"r{number}"}
+            decoded = client.post("/decode", content=tokens_of_canary, headers=headers)
+            assert decoded.headers["X-Codec-Version"] == _NEW, "only the canary knows these tokens"
+    with grpc.insecure_channel(service.grpc_target) as channel:
+        models = codec_pb2_grpc.ModelsStub(channel)
+        named = models.Get(pb.GetModelRequest(model=pb.ModelRef(model="echo_16k@canary")))
+        assert named.identity.version == _NEW
+        codec = codec_pb2_grpc.CodecStub(channel)
+        old = pb.ModelRef(model="echo_16k", version=_OLD)
+        foreign = pb.DecodeRequest(model=old, token_space="space-b", tokens=pb.Tokens(n_q=1))
+        with pytest.raises(grpc.RpcError, match="space-b"):
+            codec.Decode(foreign)
+
+
+def test_watch_tells_at_once_and_at_every_change(service: Service) -> None:
+    with grpc.insecure_channel(service.grpc_target) as channel:
+        watching = codec_pb2_grpc.ModelsStub(channel).Watch(pb.WatchModelsRequest(), timeout=30)
+        assert [model.identity.version for model in next(watching).models] == [_OLD]
+        _replace(service)
+        assert [model.identity.version for model in next(watching).models] == [_NEW]
+        watching.cancel()

@@ -1,11 +1,15 @@
 """What the messages of both directions mean, beside a stream that has no transport."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from proto.codec.v1 import codec_pb2 as pb
-from service.frontend.live_stream import Data, Flushed, GoAway, LiveStream, StreamLimits
-from service.frontend.stream_sides import DecodeSide, EncodeSide
+from service.frontend.live_events import Codes, Data, Flushed, GoAway, StreamLimits
+from service.frontend.live_stream import LiveStream
+from service.frontend.reconstruction import Reconstruction
+from service.frontend.stream_sides import DecodeSide, EncodeSide, ReconstructSide
 from service.ipc import Operation
 from service.model_info import ModelInfo
 from service.status import ServiceError
@@ -44,7 +48,11 @@ def test_events_become_messages() -> None:
     audio = DecodeSide().response(decode, Data(9, 2, payload)).audio
     assert audio.first_sample == 9
     assert np.frombuffer(audio.samples, "<i2").tolist() == [16_384, -32_768]
-    for side, stream in ((EncodeSide(), encode), (DecodeSide(), decode)):
+    both = Reconstruction(_INFO, 8, _LIMITS)
+    assert ReconstructSide().response(both, Codes(Data(7, 2, b"abcd"))).tokens == tokens
+    assert ReconstructSide().response(both, Data(9, 2, payload)).audio == audio
+    pairs: list[tuple[Any, Any]] = [(EncodeSide(), encode), (DecodeSide(), decode), (ReconstructSide(), both)]
+    for side, stream in pairs:
         assert side.response(stream, Flushed(3)).flushed.id == 3
         assert side.response(stream, GoAway("why", 1.5)).go_away.deadline_ms == 1500
         assert side.opened(stream).opened.hop_samples == 320

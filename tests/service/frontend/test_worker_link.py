@@ -1,7 +1,9 @@
 """A link to one worker, over real Unix sockets."""
 
 import asyncio
+import io
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,7 +15,9 @@ import pytest
 from service.frontend.call import Call
 from service.frontend.worker_link import Job, WorkerLink
 from service.ipc import Kind, Message, Operation
+from service.logs import JsonFormatter
 from service.model_info import ModelInfo
+from service.request_context import begin_request
 from service.status import Condition, ServiceError
 from tests.service.echo_worker import EchoConfig, EchoConnection, encode, frames_of
 
@@ -128,3 +132,97 @@ async def test_a_worker_that_talks_nonsense_is_dropped(tmp_path: Path, answer: b
     await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), path)
     await asyncio.wait_for(owner.lost.wait(), 5)
     server.close()
+
+
+async def test_a_defect_of_the_worker_is_logged_for_the_request_that_it_hit(
+    tmp_path: Path,
+) -> None:
+    async def work(link: WorkerLink) -> None:
+        begin_request("r-17")
+        with Call(5) as call:
+            await link.run(_job(), call)
+
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(JsonFormatter("frontend"))
+    logger = logging.getLogger("service.frontend.worker_link")
+    logger.addHandler(handler)
+    async with _linked(tmp_path, delay=5.0) as (link, _):
+        running = asyncio.create_task(work(link))
+        await asyncio.sleep(0)
+        failed = Message(Kind.FAILED, 2, value=Condition.INTERNAL, payload=b"a step failed")
+        link.data_received(failed.pack())
+        with pytest.raises(ServiceError):
+            await running
+        assert (link.done, link.failed) == (0, 1)
+    logger.removeHandler(handler)
+    entry = json.loads(lines.getvalue())
+    assert (entry["request_id"], entry["worker"], entry["session"]) == ("r-17", "w", 2)
+    assert entry["reason"] == "a step failed"
+
+
+async def test_streams_of_other_front_ends_take_slots_too(tmp_path: Path) -> None:
+    async with _linked(tmp_path) as (link, _):
+        first = link.open_stream(Operation.ENCODE, 4, lambda message: None)
+        told = Message(Kind.STATS, payload=json.dumps({"slots_used": 3}).encode())
+        link.data_received(told.pack())
+        assert (link.streams, link.slots_taken) == (1, 3)
+        link.close_stream(first)
+        assert (link.streams, link.slots_taken) == (0, 2)
+
+
+class _Recorder(EchoConnection):
+    """An echo worker that remembers what it was asked."""
+
+    def __init__(self, config: EchoConfig, heard: list[Message]) -> None:
+        super().__init__(config)
+        self._heard = heard
+
+    def _handle(self, message: Message) -> None:
+        self._heard.append(message)
+        super()._handle(message)
+
+
+def test_the_worker_is_told_class_and_caller(tmp_path: Path) -> None:
+    async def scenario() -> list[Message]:
+        loop, heard = asyncio.get_running_loop(), list[Message]()
+        config = EchoConfig(tmp_path / "w.sock", slots=1)
+        server = await loop.create_unix_server(lambda: _Recorder(config, heard), str(config.socket))
+        owner = _Owner()
+        _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), str(config.socket))
+        await asyncio.wait_for(owner.ready.wait(), 5)
+        for caller, bulk in (("a", False), ("b", True), ("a", True)):
+            with Call(5.0, caller, bulk=bulk) as call:
+                await link.run(Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2), call)
+        link.open_stream(Operation.ENCODE, 2, lambda message: None, "b")
+        await asyncio.sleep(0.05)
+        link.close()
+        server.close()
+        return heard
+
+    heard = asyncio.run(scenario())
+    assert [message.kind for message in heard] == [Kind.JOB, Kind.BULK, Kind.BULK, Kind.OPEN]
+    first, second, third, fourth = (message.sequence for message in heard)
+    assert first == third != second == fourth
+
+
+def test_one_caller_leaves_places_for_another(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with _linked(tmp_path, max_jobs=8, delay=0.2) as (link, _):
+
+            async def ask(caller: str, *, bulk: bool = False) -> bool:
+                job = Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2)
+                try:
+                    with Call(5.0, caller, bulk=bulk) as call:
+                        await link.run(job, call)
+                except ServiceError:
+                    return False
+                return True
+
+            greedy = [asyncio.ensure_future(ask("greedy", bulk=True)) for _ in range(8)]
+            await asyncio.sleep(0)
+            assert await ask("other")
+            assert sum(await asyncio.gather(*greedy)) == 4
+            assert await ask("greedy", bulk=True), "places are given back"
+
+    asyncio.run(scenario())

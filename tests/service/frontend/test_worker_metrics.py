@@ -20,6 +20,15 @@ def test_refused_versions_are_counted_once(service: Service) -> None:
     assert service.metric("codec_model_load_failures_total", model="echo_16k", stage="golden") == 1
 
 
+def test_the_share_of_a_canary_is_told(service: Service) -> None:
+    service.canary = {"version": "2-bbbbbbbbbbbb", "weight": 0.25}
+    service.send_routes()
+    wait_until(lambda: service.metric("codec_canary_weight", version="2-bbbbbbbbbbbb") == 0.25)
+    service.canary = None
+    service.send_routes()
+    wait_until(lambda: service.metric("codec_canary_weight") == 0)
+
+
 def test_the_statistics_of_workers_are_passed_on(service: Service) -> None:
     with grpc.insecure_channel(service.grpc_target) as channel, Talk(channel) as talk:
         talk.send(open_encode())

@@ -1,8 +1,9 @@
 """A child process that starts in a moment and does as it is told: stands in for a worker or a front end.
 
 Its first message names a folder (`version_path`) whose file `behaviour` says what to do: `serve`: get
-ready, serve until `stop`; `reject`: refuse the version; `crash`: end before it is ready; `stubborn`: get
-ready and obey neither `stop` nor SIGTERM. It repeats every later message as an event `echo`.
+ready, serve until `stop`; `slow`: the same, a little later; `reject`: refuse the version; `crash`: end
+before it is ready; `stubborn`: get ready and obey neither `stop` nor SIGTERM; `hang`: get ready and say
+nothing more, though it said that it would. It repeats every later message as an event `echo`.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,9 +27,11 @@ def main() -> int:
     if behaviour == "reject":
         tell(lines, {"event": "rejected", "stage": "golden", "reason": "as told"})
         return 3
+    if behaviour == "slow":
+        time.sleep(0.3)
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    tell(lines, {"event": "ready"})
+    tell(lines, {"event": "ready", "silent_seconds": 0.5 if behaviour == "hang" else None})
     for line in lines:
         message = json.loads(line)
         if message["type"] == "stop" and behaviour != "stubborn":

@@ -22,13 +22,18 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class Serving:
-    """`serve(config)` on free ports; ends everything on exit."""
+    """`serve(config)`, on free ports unless `fields` names them; ends everything on exit.
 
-    def __init__(self, repository: Path, **fields: Any) -> None:
-        config = ServeConfig(repository=repository, http_port=0, grpc_port=0, metrics_port=0, **fields)
+    `prefix`: a command that runs the service, such as `prlimit` or `env` with their arguments.
+    """
+
+    def __init__(self, repository: Path, prefix: tuple[str, ...] = (), **fields: Any) -> None:
+        ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
+        config = ServeConfig(repository=repository, **(ports | fields))
         self.log: list[dict[str, Any]] = []
+        command = [sys.executable, "-m", "tests.service.supervisor.serving", config.model_dump_json()]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.service.supervisor.serving", config.model_dump_json()],
+            [*prefix, *command],
             cwd=REPOSITORY_ROOT, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self._reading = threading.Thread(target=self._read, daemon=True)
@@ -44,11 +49,13 @@ class Serving:
         self.wait(lambda: len(found()) >= count, f"{message} {fields}")
         return found()[count - 1]
 
-    def wait(self, condition: Callable[[], object], what: str) -> float:
+    def wait(
+        self, condition: Callable[[], object], what: str, patience_seconds: float = _TIMEOUT_SECONDS
+    ) -> float:
         """Wait for a condition; the seconds that it took."""
         started = time.monotonic()
         while not condition():
-            if time.monotonic() - started > _TIMEOUT_SECONDS:
+            if time.monotonic() - started > patience_seconds:
                 raise TimeoutError(f"{what} did not happen; log:\n" + "\n".join(map(str, self.log[-20:])))
             time.sleep(0.01)
         return time.monotonic() - started

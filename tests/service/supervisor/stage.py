@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from codec.manifest import ManifestDraft
 from codec.repository import Repository, VersionPath
@@ -12,10 +14,19 @@ from service.config import ServeConfig
 from service.supervisor.seat import WorkerPlan
 
 MODULE = "tests.service.supervisor.puppet"
+NO_WORKERS: dict[str, Any] = {
+    "type": "routes",
+    "models": [{"name": "tiny", "workers": [], "rejected": [], "channels": {"stable": ""}, "canary": None}],
+    "default_model": "tiny",
+    "draining": False,
+    "number": 1,
+}
 IDS = (f"p{number}" for number in itertools.count(1))
 
 
-def publish(repository: Repository, work: Path, behaviour: str, *, take: int = 0) -> VersionPath:
+def publish(
+    repository: Repository, work: Path, behaviour: str, *, take: int = 0, channel: str = "stable"
+) -> VersionPath:
     """Publish a version of `model` that behaves so; another `take` is another version."""
     folder = work / f"{behaviour}-{take}"
     folder.mkdir()
@@ -26,7 +37,7 @@ def publish(repository: Repository, work: Path, behaviour: str, *, take: int = 0
         frame_rate=(50, 1), codebooks=1, codebook_size=2, causal=True, receptive_field_samples=None,
         delay_samples=0, latency_ms=20.0,
     )  # fmt: skip
-    return Repository(repository.root).publish("model", folder, draft)
+    return Repository(repository.root).publish("model", folder, draft, channel)
 
 
 def plan(
@@ -37,7 +48,12 @@ def plan(
     return WorkerPlan(config, "model", version, version_path, sockets, IDS, MODULE)
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> float:
+def children() -> set[str]:
+    """The child processes of this one; other tests may have left some that serve all of them."""
+    return set(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
+
+
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> float:
     """Wait for a condition; the seconds that it took. Raises `TimeoutError`."""
     started = time.monotonic()
     while not condition():

@@ -15,7 +15,7 @@ async def start(folder: Path, behaviour: str, events: list[Message]) -> Child:
     child = await Child.start("puppet", MODULE, os.environ, {"version_path": str(folder)}, events.append)
     if behaviour not in ("crash", "reject"):
         await until(lambda: events)
-        assert events.pop() == {"event": "ready"}
+        assert events.pop()["event"] == "ready"
     return child
 
 

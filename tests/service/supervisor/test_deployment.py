@@ -16,7 +16,9 @@ async def test_it_is_complete_when_every_seat_is_taken(tmp_path: Path) -> None:
     deployment = await make(tmp_path, "serve", workers=3)
     assert not deployment.is_complete
     await until(lambda: deployment.is_complete)
-    assert len({worker for worker, _ in deployment.workers}) == 3
+    assert len({worker.id for worker in deployment.workers}) == 3
+    assert len({worker.pid for worker in deployment.workers}) == 3
+    assert deployment.starting == []
     assert deployment.rejection is None
     deployment.retire()
     await deployment.stopped()
@@ -43,11 +45,11 @@ async def test_workers_that_keep_dying_before_they_are_ready_are_a_rejection(tmp
 async def test_workers_leave_one_by_one_and_are_not_replaced(tmp_path: Path) -> None:
     deployment = await make(tmp_path, "serve")
     await until(lambda: deployment.is_complete)
-    (first, _), (second, _) = deployment.workers
-    deployment.retire_worker(first)
-    await until(lambda: [worker for worker, _ in deployment.workers] == [second])
+    first, second = deployment.workers
+    deployment.retire_worker(first.id)
+    await until(lambda: deployment.workers == [second])
     deployment.retire_vacant()
-    deployment.retire_worker(second)
+    deployment.retire_worker(second.id)
     await deployment.stopped()
     assert deployment.is_over
 

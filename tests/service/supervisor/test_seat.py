@@ -1,10 +1,9 @@
 """A seat is never empty for long, until it is given up."""
 
-import os
 from pathlib import Path
 
 from service.supervisor.seat import Rejection, Seat
-from tests.service.supervisor.stage import plan, until
+from tests.service.supervisor.stage import children, plan, until
 
 
 async def make(folder: Path, behaviour: str) -> Seat:
@@ -24,6 +23,15 @@ async def test_a_dead_worker_is_replaced_by_one_of_another_name(tmp_path: Path) 
     assert len({worker.id for worker in (first, second) if worker}) == 2
     await seat.stop()
     assert seat.is_over
+
+
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    seat = await make(tmp_path, "hang")
+    await until(lambda: seat.worker)
+    first = seat.worker
+    waited = await until(lambda: seat.worker not in (first, None))
+    assert waited > 1.0, "it had said that it would speak up within a second"
+    await seat.stop()
 
 
 async def test_a_rejection_is_kept_until_a_later_worker_accepts(tmp_path: Path) -> None:
@@ -51,9 +59,3 @@ async def test_stopping_a_seat_whose_process_only_just_starts_leaves_nothing(tmp
     await seat.stop()
     assert seat.is_over
     assert children() <= before
-
-
-def children() -> set[str]:
-    """The child processes of this one; other tests may have left some that serve all of them."""
-    with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as own:
-        return set(own.read().split())

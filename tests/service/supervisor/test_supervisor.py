@@ -157,6 +157,27 @@ def test_a_bad_version_is_rejected_while_the_old_one_serves_on(
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_twenty_loads_leave_no_process_descriptor_or_memory_behind(story: Story) -> None:
+    story.service.wait(story.service.is_ready, "readiness")
+    other = publish_tiny(story.repository.root, story.work, seed=7, channel="incoming").version
+    wanted = [other, story.version()]
+    gone = sum(line["message"] == "version gone" for line in story.service.log)
+    seen: list[tuple[int, int, int]] = []
+    supervisor = Path(f"/proc/{story.service.process.pid}")
+    for turn in range(20):
+        story.repository.set_channel("tiny", "stable", wanted[turn % 2])
+        story.service.event("version gone", count=gone + turn + 1)
+        status = (supervisor / "status").read_text()
+        resident_kib = int(status.partition("VmRSS:")[2].split()[0])
+        alive = sum(map(is_alive, story.service.pids()))
+        seen.append((alive, len(list((supervisor / "fd").iterdir())), resident_kib))
+    assert {(alive, descriptors) for alive, descriptors, _ in seen} == {seen[0][:2]}
+    assert seen[-1][2] < 1.02 * seen[4][2], "resident memory of the supervisor"
+    assert story.version() == wanted[1]
+
+
 def test_sigterm_ends_it_in_order_and_leaves_no_process(story: Story) -> None:
     story.service.signal(signal.SIGTERM)
     assert story.service.exit_status() == 0

@@ -13,11 +13,14 @@ from tests.service.worker.oracle import GEOMETRY, costs
 SECOND_NS = 1_000_000_000
 
 
-def job(frames: int, *, arrived_ns: int = 0, deadline_ns: int = 0) -> Session:
+def job(
+    frames: int, *, arrived_ns: int = 0, deadline_ns: int = 0, caller: int = 0, bulk: bool = False
+) -> Session:
     session = Session(
         SessionKey(1, 1), Operation.ENCODE, 3, Lease(0, 0), GEOMETRY,
         is_job=True, arrived_ns=arrived_ns, deadline_ns=deadline_ns,
     )  # fmt: skip
+    session.caller, session.bulk = caller, bulk
     session.open_segment().push(np.zeros((frames * 4, 1), np.float32), 3, 0, arrived_ns)
     return session
 
@@ -34,31 +37,54 @@ def refused(caught: pytest.ExceptionInfo[ServiceError]) -> Condition:
 
 
 def test_queued_audio_is_bounded() -> None:
-    admission().admit_job(job(500), [], 90.0)
+    admission().admit_job(job(500), [job(4500, caller=1)])
     with pytest.raises(ServiceError, match="91 s of audio are queued") as caught:
-        admission().admit_job(job(500), [], 91.0)
+        admission().admit_job(job(500), [job(4550, caller=1)])
     assert refused(caught) is Condition.OVERLOADED
+
+
+def test_one_caller_leaves_room_for_the_audio_of_another() -> None:
+    mine = [job(4400), job(100, bulk=True)]
+    with pytest.raises(ServiceError, match="of your work"):
+        admission().admit_job(job(10), mine)
+    admission().admit_job(job(10, caller=1), mine)
+    with pytest.raises(ServiceError, match="of your work"):
+        admission().admit_job(job(10, bulk=True), [job(2500, bulk=True)])
 
 
 def test_short_jobs_pass_long_ones_but_not_for_ever() -> None:
     rules = admission()
     long, short, late = job(1000), job(10, arrived_ns=SECOND_NS), job(10, arrived_ns=5 * SECOND_NS)
     for item in (long, short, late):
-        rules.admit_job(item, [], 0.0)
+        rules.admit_job(item, [])
     assert short.order_ns < long.order_ns < late.order_ns
 
 
 def test_only_what_stands_before_a_job_counts_against_its_deadline() -> None:
     rules = admission()
     long = job(1000)
-    rules.admit_job(long, [], 0.0)
-    rules.admit_job(job(10, deadline_ns=SECOND_NS), [long], 20.0)
+    rules.admit_job(long, [])
+    rules.admit_job(job(10, deadline_ns=SECOND_NS), [long])
     first = [job(400) for _ in range(2)]
     for item in first:
-        rules.admit_job(item, [], 0.0)
-    with pytest.raises(ServiceError, match="too much for the deadline") as caught:
-        rules.admit_job(job(400, arrived_ns=1, deadline_ns=2 * SECOND_NS), first, 16.0)
+        rules.admit_job(item, [])
+    late = job(400, arrived_ns=1, deadline_ns=2 * SECOND_NS)
+    with pytest.raises(ServiceError, match=r"1\.6 s of work are queued, too much for the deadline") as caught:
+        rules.admit_job(late, first)
     assert refused(caught) is Condition.OVERLOADED
+
+
+def test_a_caller_waits_for_its_share_of_the_others_and_bulk_for_all_that_is_interactive() -> None:
+    """400 frames take 0.8 s; of the 3.2 s that another caller has queued as much runs meanwhile."""
+    rules = admission()
+    others = [job(400, caller=1) for _ in range(4)]
+    rules.admit_job(job(400, deadline_ns=round(1.7 * SECOND_NS)), others)
+    with pytest.raises(ServiceError, match=r"0\.8 s of work"):
+        rules.admit_job(job(400, deadline_ns=round(1.5 * SECOND_NS)), others)
+    with pytest.raises(ServiceError, match=r"3\.2 s of work"):
+        rules.admit_job(job(400, bulk=True, deadline_ns=2 * SECOND_NS), others)
+    bulk = [job(400, bulk=True) for _ in range(4)]
+    rules.admit_job(job(400, deadline_ns=SECOND_NS), bulk)
 
 
 def test_streams_are_admitted_up_to_four_fifths_of_real_time() -> None:

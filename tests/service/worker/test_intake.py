@@ -89,7 +89,7 @@ def test_cancel_forgets_jobs_and_streams() -> None:
     desk.take(Kind.JOB, session=2, payload=silence(9))
     desk.take(Kind.CANCEL, session=1)
     desk.take(Kind.CANCEL, session=2)
-    assert (len(desk.sessions), desk.stats.cancelled, desk.sessions.jobs) == (0, 2, [])
+    assert (len(desk.sessions), desk.stats.cancelled, len(desk.sessions.jobs)) == (0, 2, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.DATA, Kind.FLUSH, Kind.CLOSE, Kind.CANCEL])

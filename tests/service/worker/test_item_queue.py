@@ -16,7 +16,7 @@ def job(connection: int, session: int, order_ns: int, n_samples: int = 8) -> Ite
 
 
 def sessions(queue: ItemQueue) -> list[int]:
-    return [job.key.session for job in queue.runnable()]
+    return [job.key.session for job in queue.line(0)]
 
 
 def test_jobs_run_in_order_and_the_first_come_first_among_equals() -> None:
@@ -42,9 +42,9 @@ def test_blocked_jobs_wait_but_still_count() -> None:
     queue = ItemQueue()
     queue.add(job(1, 1, 1))
     queue.add(job(2, 2, 2))
-    before = queue.audio_seconds
+    before = queue.jobs.audio_seconds
     queue.set_blocked(1, True)
     assert sessions(queue) == [2]
-    assert queue.audio_seconds == before > 0
+    assert queue.jobs.audio_seconds == before > 0
     queue.set_blocked(1, False)
     assert sessions(queue) == [1, 2]

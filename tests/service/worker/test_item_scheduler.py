@@ -9,6 +9,7 @@ from service.ipc import Kind, Message, Operation, ProtocolError
 from service.item import Item
 from service.status import Condition
 from service.worker.engine import Piece
+from service.worker.item_scheduler import ItemSchedulerConfig
 from tests.service.worker.item_bench import CONFIG, ItemBench, conditions, decode_job, encode_job
 from tests.service.worker.item_oracle import INFO, reference_decoded, reference_encoded
 
@@ -65,6 +66,32 @@ def test_a_long_item_does_not_starve() -> None:
         bench.scheduler.step()
         session += 1
     assert bench.now_ns < 1_000_000_000 + 6e9, "it takes 1.4 s by itself, and is overtaken for twice that"
+
+
+def test_bulk_comes_last_but_comes() -> None:
+    bench = ItemBench(ItemSchedulerConfig(max_jobs=64))
+    bench.send(encode_job(1, 8)._replace(kind=Kind.BULK), encode_job(2, 60), encode_job(3, 8))
+    assert [message.session for message in bench.run()] == [3, 2, 1]
+    bench.send(encode_job(4, 8)._replace(kind=Kind.BULK))
+    session = 5
+    while 4 not in {message.session for _, message in bench.sent}:
+        assert session < 200
+        bench.send(encode_job(session, 60))
+        bench.scheduler.step()
+        session += 1
+    assert bench.now_ns < 1_000_000_000 + 1.5e9, "it has waited for a second, and one step"
+
+
+def test_callers_take_turns_and_leave_places_for_each_other() -> None:
+    bench = ItemBench(ItemSchedulerConfig(max_jobs=16))
+    bench.send(*(encode_job(session, 60, n_q=1) for session in range(1, 20)))
+    assert conditions([message for _, message in bench.sent]) == [Condition.OVERLOADED] * 5
+    bench.sent.clear()
+    assert bench.scheduler.step()
+    begun = len(bench.sent)
+    bench.send(encode_job(100, 8)._replace(sequence=7))
+    assert bench.scheduler.step()
+    assert [message.session for _, message in bench.sent[begun:]] == [100]
 
 
 def test_a_live_stream_is_refused_at_once() -> None:
@@ -231,7 +258,9 @@ def test_random_schedules_give_every_item_what_it_would_get_alone(seed: int) -> 
         n_samples, n_q = source.choice((1, 8, 60, 61, 300)), source.randint(1, 3)
         wanted[session] = reference_encoded(n_samples, n_q, seed=session).pack()
         deadline_ns = bench.now_ns + source.randrange(10**9) if source.random() < 0.3 else 0
-        bench.send(encode_job(session, n_samples, n_q, deadline_ns), connection=1 + session % 2)
+        kind = source.choice((Kind.JOB, Kind.BULK))
+        job = encode_job(session, n_samples, n_q, deadline_ns)._replace(kind=kind, sequence=session % 3)
+        bench.send(job, connection=1 + session % 2)
         check()
         if wanted and source.random() < 0.1:
             cancelled = source.choice(list(wanted))

@@ -38,7 +38,7 @@ def codec(version: VersionPath) -> Codec:
 @pytest.fixture(scope="module")
 def worker(version: VersionPath) -> Iterator[WorkerProcess]:
     with running(MODULE, model=version.model, version=version.version, version_path=version.path) as worker:
-        assert worker.event() == {"event": "ready"}
+        assert worker.event()["event"] == "ready"
         yield worker
 
 

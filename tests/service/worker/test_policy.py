@@ -1,10 +1,10 @@
-"""Steps are sized by predicted cost, and the right session goes first."""
+"""Steps are sized by predicted cost, and shared by those who gain from it."""
 
 import numpy as np
 import pytest
 
 from service.ipc import Operation
-from service.worker.policy import Policy, StepLimits, next_in_line
+from service.worker.policy import Policy, StepLimits
 from service.worker.session import Session, SessionKey
 from service.worker.slots import Lease
 from tests.service.worker.oracle import GEOMETRY, costs
@@ -43,38 +43,38 @@ def test_a_fast_model_is_bounded_by_memory() -> None:
 def test_equal_chunks_of_one_operation_share_a_step_up_to_the_limits() -> None:
     sessions = [waiting(number, 2) for number in range(6)]
     others = [waiting(10, 3), waiting(11, 2, operation=Operation.DECODE), *sessions]
-    batch = policy(fixed=0.001, per_frame=0.001).batch(sessions[0], others, live=True)
+    batch = policy(fixed=0.001, per_frame=0.001).batch(sessions[0], others, 0.02)
     assert batch.sessions == tuple(sessions[:4]), "at most four rows, and none of the others"
-    batch = policy(fixed=0.002, per_frame=0.0029).batch(sessions[0], others, live=True)
+    batch = policy(fixed=0.002, per_frame=0.0029).batch(sessions[0], others, 0.02)
     assert batch.sessions == tuple(sessions[:3]), "three rows of two frames take 19 ms"
 
 
 def test_long_chunks_run_row_by_row() -> None:
     sessions = [waiting(number, 6) for number in range(4)]
-    assert len(policy(fixed=0.001, per_frame=0.003).batch(sessions[0], sessions, live=True).sessions) == 1
+    assert len(policy(fixed=0.001, per_frame=0.003).batch(sessions[0], sessions, 0.02).sessions) == 1
 
 
 def test_a_row_with_more_codebooks_joins_only_if_that_is_cheaper_than_alone() -> None:
     few, many = waiting(1, 2, n_q=1), waiting(2, 2, n_q=3)
-    cheap = policy(fixed=0.004, per_frame=0.0001, per_code=0.0001).batch(few, [few, many], live=True)
+    cheap = policy(fixed=0.004, per_frame=0.0001, per_code=0.0001).batch(few, [few, many], 0.02)
     assert (cheap.sessions, cheap.n_q) == ((few, many), 3)
-    dear = policy(fixed=0.0001, per_frame=0.0001, per_code=0.001).batch(few, [few, many], live=True)
+    dear = policy(fixed=0.0001, per_frame=0.0001, per_code=0.001).batch(few, [few, many], 0.02)
     assert (dear.sessions, dear.n_q) == ((few,), 1)
 
 
-def test_on_time_streams_go_first_then_whoever_came_first() -> None:
-    on_time, ahead, job = waiting(1, 2, arrived_ns=30), waiting(2, 2, arrived_ns=10), waiting(3, 2)
-    ahead.pace(1000, now_ns=0)
-    job.order_ns = 20
-    assert next_in_line([ahead, on_time], [job], now_ns=0) is on_time
-    assert next_in_line([ahead], [job], now_ns=0) is ahead
-    job.order_ns = 5
-    assert next_in_line([ahead], [job], now_ns=0) is job
-    assert next_in_line([], [job], now_ns=0) is job
-    assert next_in_line([], [], now_ns=0) is None
+def test_bulk_steps_are_over_when_a_live_message_is_due() -> None:
+    rules, job, bulk = policy(), waiting(1, 40), waiting(2, 40)
+    bulk.bulk = True
+    assert [rules.target_seconds(job, slack) for slack in (None, 1.0, 0.012, 0.0)] == [0.04, 0.02, 0.02, 0.02]
+    assert [rules.target_seconds(bulk, slack) for slack in (None, 1.0, 0.012, 0.0)] == [
+        0.04,
+        0.02,
+        0.012,
+        0.01,
+    ]
 
 
-def test_steps_are_longer_while_there_is_no_live_stream() -> None:
+def test_a_longer_target_gives_longer_steps() -> None:
     head, rules = waiting(1, 40), policy(fixed=0.001, per_frame=0.002)
-    assert rules.batch(head, [], live=True).frames == 8
-    assert rules.batch(head, [], live=False).frames == 14
+    assert rules.batch(head, [], 0.02).frames == 8
+    assert rules.batch(head, [], 0.04).frames == 14

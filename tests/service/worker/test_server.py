@@ -93,7 +93,7 @@ def test_a_front_end_that_talks_nonsense_is_dropped_alone(worker: WorkerProcess)
 def test_a_front_end_that_does_not_read_harms_nobody_and_is_dropped(worker: WorkerProcess) -> None:
     with worker.connect() as lazy, worker.connect() as busy:
         codes = np.zeros((6000, 3), np.uint16)
-        decode = [Message(Kind.JOB, n, Operation.DECODE, 3, payload=codes.tobytes()) for n in range(60)]
+        decode = [Message(Kind.JOB, n, Operation.DECODE, 3, payload=codes.tobytes()) for n in range(50)]
         lazy.send(*decode)
         for session in range(20):
             assert_served(busy, session)
@@ -101,16 +101,16 @@ def test_a_front_end_that_does_not_read_harms_nobody_and_is_dropped(worker: Work
         while not (stats := busy.stats())["disconnects"]:
             assert time.monotonic() < deadline
         assert stats["jobs_queued"] == 0
-        assert stats["decode"]["jobs"] < 60, "what nobody reads is not run"
+        assert stats["decode"]["jobs"] < 50, "what nobody reads is not run"
 
 
 def test_a_slow_reader_gets_everything_in_the_end(worker: WorkerProcess) -> None:
     with worker.connect() as slow:
         codes = np.random.default_rng(0).integers(0, 1024, (6000, 3)).astype(np.uint16)
-        slow.send(*(Message(Kind.JOB, n, Operation.DECODE, 3, payload=codes.tobytes()) for n in range(60)))
+        slow.send(*(Message(Kind.JOB, n, Operation.DECODE, 3, payload=codes.tobytes()) for n in range(50)))
         time.sleep(0.5)
-        results = [slow.receive() for _ in range(60)]
-        assert sorted(result.session for result in results) == list(range(60))
+        results = [slow.receive() for _ in range(50)]
+        assert sorted(result.session for result in results) == list(range(50))
         wanted = reference_audio(list(codes)).tobytes()
         assert all(result.payload == wanted for result in results)
 

@@ -11,12 +11,12 @@ from tests.service.worker.oracle import GEOMETRY
 
 
 def create(sessions: Sessions, number: int, *, connection: int = 1, is_job: bool = False) -> Session:
-    message = Message(Kind.OPEN, number, Operation.ENCODE, 3)
-    return sessions.create(SessionKey(connection, number), message, is_job=is_job, now_ns=5)
+    message = Message(Kind.JOB if is_job else Kind.OPEN, number, Operation.ENCODE, 3)
+    return sessions.create(SessionKey(connection, number), message, 5)
 
 
-def feed(sessions: Sessions, stream: Session) -> None:
-    stream.open_segment().push(np.zeros((4, 1), np.float32), 3, 0, 5)
+def feed(sessions: Sessions, stream: Session, arrived_ns: int = 5) -> None:
+    stream.open_segment().push(np.zeros((4, 1), np.float32), 3, 0, arrived_ns)
     sessions.line_up(stream)
 
 
@@ -24,7 +24,7 @@ def test_streams_and_jobs_have_rows_of_their_own() -> None:
     sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
     rows = [create(sessions, number).lease.row for number in (1, 2)]
     assert [*rows, create(sessions, 3, is_job=True).lease.row] == [0, 1, 2]
-    for is_job, what in ((False, "live streams"), (True, "one-shot requests")):
+    for is_job, what in ((False, "live streams"), (True, "the queue is full")):
         with pytest.raises(ServiceError, match=what) as caught:
             create(sessions, 4, is_job=is_job)
         assert caught.value.condition is Condition.OVERLOADED
@@ -71,12 +71,59 @@ def test_dropping_frees_the_row_and_the_place() -> None:
     sessions = Sessions(GEOMETRY, slots=1, max_jobs=1)
     stream, job = create(sessions, 1), create(sessions, 2, is_job=True)
     feed(sessions, stream)
-    sessions.enqueue(job)
+    sessions.jobs.add(job)
     assert sessions.holds(stream)
     for session in (stream, job):
         sessions.drop(session)
-    assert (len(sessions), sessions.jobs, sessions.next(0)) == (0, [], None)
+    assert (len(sessions), len(sessions.jobs), sessions.next(0)) == (0, 0, None)
     assert not sessions.holds(stream)
     gauges = sessions.gauges()
     assert (gauges["slots_used"], gauges["generation_mismatches"]) == (0, 1)
     assert create(sessions, 3).lease.row == 0
+
+
+def test_streams_on_time_go_first_and_those_ahead_queue_by_arrival() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    on_time, ahead, job = create(sessions, 1), create(sessions, 2), create(sessions, 3, is_job=True)
+    ahead.pace(1000, now_ns=0)
+    feed(sessions, ahead, arrived_ns=10)
+    feed(sessions, on_time, arrived_ns=30)
+    assert sessions.next(40) is on_time
+    sessions.step_aside(on_time)
+    assert sessions.next(40) is ahead
+    job.order_ns = 20
+    sessions.jobs.add(job)
+    assert sessions.next(40) is ahead
+    sessions.jobs.discard(job)
+    job.order_ns = 5
+    sessions.jobs.add(job)
+    assert sessions.next(40) is job
+    sessions.step_aside(ahead)
+    assert sessions.next(40) is job
+
+
+def test_a_stream_that_is_ahead_pays_for_its_turns() -> None:
+    sessions = Sessions(GEOMETRY, slots=1, max_jobs=1)
+    ahead, job = create(sessions, 1), create(sessions, 2, is_job=True)
+    job.caller, job.order_ns = 7, 100
+    ahead.pace(1000, now_ns=0)
+    feed(sessions, ahead)
+    sessions.jobs.add(job)
+    assert sessions.next(40) is ahead
+    sessions.charge([ahead], 0.02, 40)
+    assert sessions.next(40) is job
+    sessions.charge([job], 0.001, 40)
+    assert sessions.next(40) is job, "four turns of another caller are owed"
+
+
+def test_slack_lasts_until_the_next_message_of_a_stream_is_due() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    assert sessions.slack_seconds(0) is None
+    first, second = create(sessions, 1), create(sessions, 2)
+    assert sessions.slack_seconds(0) == 1.0, "nobody has said anything yet"
+    audio = np.zeros((8, 1), np.float32)
+    first.push(audio, 3, 0, 1_000_000)
+    second.push(audio[:4], 3, 0, 2_000_000)
+    assert sessions.slack_seconds(2_000_000) == 0.020
+    assert sessions.slack_seconds(30_000_000) == 0.011, "the second is late, or has stopped"
+    assert sessions.slack_seconds(50_000_000) == 1.0

@@ -16,3 +16,4 @@ def test_counters_gauges_and_costs_become_json() -> None:
     assert snapshot["encode"]["steps"] == 0
     assert (snapshot["slots"], snapshot["late_messages"], snapshot["failed"]) == (7, 2, {"overloaded": 1})
     assert snapshot["cost"]["encode"]["fixed_seconds"] == 0.5
+    assert 1e6 < snapshot["resident_memory_bytes"] < 1e12

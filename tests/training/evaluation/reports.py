@@ -50,6 +50,8 @@ def made_report() -> Report:
         circumstances=Circumstances(
             model="ours",
             version="3-0123456789ab",
+            weights_sha256="0" * 64,
+            beside=("theirs 1-ba9876543210",),
             data="valid.csv",
             selection="kind=clean",
             workers=2,

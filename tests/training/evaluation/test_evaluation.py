@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from codec.errors import CodecError, ConfigError, InvalidRequestError
+from codec.repository import Repository
 from tests.codec.models import publish_tiny
 from tests.training.evaluation.plans import CODEBOOKS, write_clips
+from tests.training.tiny import tiny_recipe, write_audio
 from training.cli import register_eval
 from training.evaluation.evaluation import Request, evaluate
+from training.publish import Publication, publish_run
+from training.run import train
 
 
 @pytest.fixture
@@ -22,11 +26,11 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, *options: object) -> int:
-    """`codecd eval` on the tiny model."""
+def run(place: Path, *options: object, model: object = "tiny") -> int:
+    """`codecd eval`, on the tiny model if no other is named."""
     parser = argparse.ArgumentParser()
     register_eval(parser.add_subparsers())
-    words = ["eval", "tiny", place / "audio", "--out", place / "out", "--repository", place / "models"]
+    words = ["eval", model, place / "audio", "--out", place / "out", "--repository", place / "models"]
     arguments = parser.parse_args([str(word) for word in (*words, *options)])
     status: int = arguments.run(arguments)
     return status
@@ -53,6 +57,22 @@ def test_the_command_writes_the_whole_folder(place: Path, capsys: pytest.Capture
         assert len(list(csv.DictReader(file))) == 3 * len(labels)
     with pytest.raises(InvalidRequestError, match="use --force"):
         run(place)
+
+
+def test_a_run_is_judged_beside_another_model_and_ships_with_its_report(place: Path) -> None:
+    write_audio(place / "audio", clips=1)
+    train(tiny_recipe(place, steps=5, linear_start=False), place / "mine")
+    options = ("--n-q", "2,4", "--metrics", "si_sdr", "--beside", "tiny", "--every", "5")
+    assert run(place, *options, model=place / "mine") == 0
+    report = json.loads((place / "out" / "report.json").read_text())
+    assert (report["model"], report["version"]) == ("mine", "(run, step 5)")
+    means = {codec["label"]: codec["means"] for codec in report["codecs"]}
+    assert list(means) == ["mine, n_q 2", "mine, n_q 4", "tiny, n_q 2", "tiny, n_q 4"]
+
+    publish_run(place / "mine", place / "models", Publication("good", "stable", report=place / "out"))
+    manifest = Repository(place / "models").resolve("good").manifest()
+    assert manifest.metrics["si_sdr_db, n_q 4"] == means["mine, n_q 4"]["si_sdr_db"]["mean"]
+    assert {"rate_quality.png", "rate_quality.svg", "report.json", "report.md"} < set(manifest.files)
 
 
 @pytest.mark.parametrize(

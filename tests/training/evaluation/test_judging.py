@@ -40,6 +40,16 @@ def test_scores_failures_and_codes(tmp_path: Path) -> None:
     assert "no audio" in failure.reason
 
 
+def test_the_codes_are_those_of_the_model_under_test(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    clip = find_clips(write_clips(tmp_path / "audio"))[0]
+    larger = ModelCoder("other", "tiny", tmp_path / "models", CODEBOOKS)
+    verdict = judge(replace(plan, coders=(plan.coders[0], larger)), clip)
+    assert len(verdict.scores) == 2
+    assert verdict.codes is not None
+    assert len(verdict.codes) == N_Q[0]
+
+
 def test_a_codec_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     plan = tiny_plan(tmp_path)
     clip = find_clips(write_clips(tmp_path / "audio"))[0]

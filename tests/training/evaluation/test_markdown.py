@@ -15,6 +15,7 @@ def lines() -> list[str]:
 
 def test_the_head_says_what_was_done_and_what_is_missing(lines: list[str]) -> None:
     assert lines[0] == "# ours 3-0123456789ab"
+    assert lines[2] == "Beside it: theirs 1-ba9876543210."
     text = " ".join(lines)
     assert "3 recordings, 6 s, of valid.csv, kind=clean." in text
     assert "2 processes of one thread; torch 9.9." in text

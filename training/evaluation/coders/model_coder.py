@@ -3,7 +3,7 @@
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class ModelCoder:
             )
 
 
-@lru_cache(maxsize=1)
+@cache
 def _opened(reference: str, repository: Path) -> LoadedCodec:
     """The model, after a second of silence, since the first steps of a process are slow."""
     loaded = open_codec(reference, repository)

@@ -1,0 +1,69 @@
+"""The doors: nothing comes in over HTTP or gRPC before it is known whose it is."""
+
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.frontend.access import Access
+from service.frontend.grpc_errors import abort
+from service.frontend.http_errors import error_response
+from service.frontend.metrics import Metrics
+from service.request_context import begin_request
+from service.status import ServiceError
+
+# Probes have no keys, and learn nothing that a connection would not tell.
+_HEALTH_PATH = "/health/"
+_HEALTH_METHODS = f"/{health.SERVICE_NAME}/"
+_REQUEST_ID = "x-request-id"
+
+
+class HttpGuard:
+    """Every HTTP request and WebSocket passes here; a WebSocket is refused before its upgrade."""
+
+    def __init__(self, app: ASGIApp, access: Access, metrics: Metrics) -> None:
+        self._app = app
+        self._access = access
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI interface."""
+        if not scope["path"].startswith(_HEALTH_PATH):
+            try:
+                self._access.enter_http(scope["headers"])
+            except ServiceError as error:
+                self._metrics.refused(error.condition)
+                await error_response(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class RpcGuard(grpc.aio.ServerInterceptor):
+    """Every RPC passes here, and gets the id that its caller sent as `x-request-id`, or one of ours."""
+
+    def __init__(self, access: Access, metrics: Metrics) -> None:
+        self._access = access
+        self._metrics = metrics
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        """Part of `ServerInterceptor`; runs in the task of the call."""
+        metadata = handler_call_details.invocation_metadata
+        given = next((value for name, value in metadata if name == _REQUEST_ID), None)
+        begin_request(given if isinstance(given, str) else None)
+        if not handler_call_details.method.startswith(_HEALTH_METHODS):
+            try:
+                self._access.enter_rpc(metadata)
+            except ServiceError as error:
+                self._metrics.refused(error.condition)
+                return _refusal(error)
+        return await continuation(handler_call_details)
+
+
+def _refusal(error: ServiceError) -> "grpc.RpcMethodHandler[Any, Any]":
+    """A handler for any kind of RPC: as one of streams it need not wait for a message to be refused."""
+
+    async def refuse(requests: Any, context: Any) -> None:
+        await abort(context, error)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

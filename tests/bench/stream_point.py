@@ -1,0 +1,125 @@
+"""So many live streams of a kind for a while: lateness, and what they cost in each process of the service."""
+
+from dataclasses import dataclass, field
+
+from tests.bench.offline import Offline
+from tests.bench.processes import Census, Role
+from tests.bench.running_service import RunningService
+from tests.bench.scrape import Scrape
+from tests.load.lateness import Quantiles
+from tests.load.results import Outcome, Part
+from tests.load.schedule import SIDES, Kind, Shape, sessions
+from tests.load.scripts import MESSAGE_SECONDS, Scripts
+from tests.load.streams import StreamLoad, measuring_span
+
+_VOICES = 2
+_BUSY = "codec_worker_busy_seconds_total"
+_OVERRUNS = "codec_tick_overruns_total"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU microseconds per message of 80 ms. `engine_us`: of the worker's, in steps of the model, as the
+    worker tells it (NaN if it does not); the rest of the worker's is scheduling and IPC."""
+
+    front_end_us: float
+    worker_us: float
+    engine_us: float
+    others_us: float
+    service_cores: float
+
+    @classmethod
+    def between(cls, censuses: tuple[Census, Census], scrapes: tuple[Scrape, Scrape], streams: int) -> "Cost":
+        """What was used from the first look to the second, by so many gRPC streams."""
+        before, after = censuses
+        seconds = after.at - before.at
+        used = {role: after.cpu_seconds_since(before, role) for role in Role}
+        engine = difference(scrapes, _BUSY)
+        each = 1e6 * MESSAGE_SECONDS / (streams * seconds)
+        others = used[Role.SUPERVISOR] + used[Role.DECODER]
+        return cls(
+            front_end_us=each * used[Role.FRONT_END],
+            worker_us=each * used[Role.WORKER],
+            engine_us=each * engine,
+            others_us=each * others,
+            service_cores=sum(used.values()) / seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A measurement. `memory_mb`: resident, of all workers and of the front end."""
+
+    kind: Kind
+    clients: int
+    seconds: float
+    outcome: Outcome
+    cost: Cost
+    generator_cores: float
+    worker_mb: float
+    front_end_mb: float
+    overruns: float
+
+    @property
+    def quantiles(self) -> Quantiles:
+        """Of the lateness of all messages."""
+        return self.outcome.quantiles
+
+    def faults(self, bar_ms: float) -> list[str]:
+        """Why so many are too many; none if every condition of the definition is met."""
+        found = {
+            f"p99.9 above {bar_ms:g} ms": not self.quantiles.p999_ms < bar_ms,
+            "underruns": self.outcome.underruns > 0,
+            "refused": bool(self.outcome.refused),
+            "broken off": bool(self.outcome.failed),
+            "WRONG CODES": self.outcome.wrong > 0,
+            "generator late": not self.outcome.punctuality.on_time,
+        }
+        return [fault for fault, is_there in found.items() if is_there]
+
+
+@dataclass(slots=True)
+class Bench:
+    """Takes points, one after the other, of one service; clips of each length are made once."""
+
+    service: RunningService
+    offline: Offline
+    n_q: int
+    ramp_seconds: float = 5.0
+    _scripts: dict[float, Scripts] = field(default_factory=dict, init=False)
+
+    def point(self, kind: Kind, clients: int, seconds: float) -> Point:
+        """All clients for `seconds` after the last of them has joined."""
+        shape = Shape(
+            **{kind.value: clients}, seconds=self.ramp_seconds + seconds, ramp_seconds=self.ramp_seconds
+        )
+        scripts = self.scripts(shape.seconds)
+        since, until = measuring_span(shape)
+        with StreamLoad(self.service.grpc_target, scripts, sessions(shape, scripts.seconds)) as load:
+            load.sleep_until(since)
+            before = Census.take(self.service), Scrape.take(self.service)
+            load.sleep_until(until)
+            after = Census.take(self.service), Scrape.take(self.service)
+            parts = load.parts()
+        cost = Cost.between((before[0], after[0]), (before[1], after[1]), clients * len(SIDES[kind]))
+        return Point(
+            *(kind, clients, seconds, Outcome.of(parts, kind, (since, until)), cost, _cores(parts)),
+            *(after[0].memory_mb(Role.WORKER), after[0].memory_mb(Role.FRONT_END)),
+            difference((before[1], after[1]), _OVERRUNS),
+        )
+
+    def scripts(self, seconds: float) -> Scripts:
+        """Clips of a length, and their codes."""
+        if seconds not in self._scripts:
+            self._scripts[seconds] = Scripts.make(self.offline, [seconds], _VOICES, self.n_q)
+        return self._scripts[seconds]
+
+
+def difference(scrapes: tuple[Scrape, Scrape], name: str) -> float:
+    """By how much a counter grew; NaN if the service has none of that name."""
+    before, after = (scrape.total(name) for scrape in scrapes)
+    return float("nan") if after is None else after - (before or 0.0)
+
+
+def _cores(parts: list[Part]) -> float:
+    return sum(part.cores for part in parts)

@@ -1,0 +1,26 @@
+"""Metrics are read as Prometheus would, and summed over the series that carry the labels."""
+
+from tests.bench.scrape import Scrape
+
+TEXT = """# TYPE codec_worker_busy_seconds counter
+codec_worker_busy_seconds_total{op="encode",worker="a"} 1.5
+codec_worker_busy_seconds_total{op="encode",worker="b"} 2
+codec_worker_busy_seconds_total{op="decode",worker="a"} 4
+# TYPE codec_stream_capacity gauge
+codec_stream_capacity{worker="a"} 30
+codec_stream_capacity{worker="b"} 20
+"""
+
+
+def test_totals_are_over_series_that_carry_the_labels() -> None:
+    scrape = Scrape.parse(TEXT)
+    assert scrape.total("codec_worker_busy_seconds_total") == 7.5
+    assert scrape.total("codec_worker_busy_seconds_total", op="encode") == 3.5
+    assert scrape.total("codec_worker_busy_seconds_total", op="other") is None
+
+
+def test_capacity_is_that_of_all_workers() -> None:
+    assert Scrape.parse(TEXT).capacity("encode") == 50
+    own = TEXT + 'codec_stream_capacity{op="decode",worker="c"} 7\n'
+    assert Scrape.parse(own).capacity("decode") == 7
+    assert Scrape.parse("").capacity("decode") is None

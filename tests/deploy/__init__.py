@@ -1,0 +1,1 @@
+"""Tests of the images, manifests, rules and dashboard in deploy/."""

@@ -1,0 +1,1 @@
+"""Load: users of REST (locust) and live streams that pace themselves (asyncio), both checking answers."""

@@ -1,0 +1,274 @@
+"""Random front ends for a scheduler: what they send, and what every answer must be."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.ipc import Kind, Message, Operation
+from service.status import Condition
+from service.worker.scheduler import Scheduler, SchedulerConfig
+from tests.service.worker.oracle import (
+    GEOMETRY,
+    OracleEngine,
+    costs,
+    flushed,
+    reference_audio,
+    reference_codes,
+)
+
+CONNECTIONS = (1, 2, 3)
+CALLERS = (0, 7, 8, 9)
+_HOP = GEOMETRY.hop_samples
+
+Key = tuple[int, int]
+
+
+@dataclass
+class Sent:
+    """Input of one segment with the n_q of every whole frame of it, and what came back."""
+
+    operation: Operation
+    pieces: list[NDArray[Any]] = field(default_factory=list, init=False)
+    received: int = field(default=0, init=False)
+    n_q: int = field(default=0, init=False)
+    frame_n_qs: list[int] = field(default_factory=list, init=False)
+    answers: list[NDArray[Any]] = field(default_factory=list, init=False)
+    answered_items: int = field(default=0, init=False)
+    stepped_frames: int = field(default=0, init=False)
+    flush_id: int | None = field(default=None, init=False)
+
+    @property
+    def ready_frames(self) -> int:
+        """Whole frames that have come and not been stepped."""
+        return len(self.frame_n_qs) - self.stepped_frames
+
+    def add(self, items: NDArray[Any], n_q: int) -> None:
+        """One message; a frame has the n_q of that which completes it."""
+        self.pieces.append(items)
+        self.received += len(items)
+        self.n_q = n_q if len(items) else self.n_q
+        size = _HOP if self.operation == Operation.ENCODE else 1
+        self.frame_n_qs += [n_q] * (self.received // size - len(self.frame_n_qs))
+
+    def flush(self, flush_id: int) -> None:
+        """No more will come."""
+        self.flush_id = flush_id
+        if self.operation == Operation.ENCODE and self.received:
+            frames = -(-(self.received + GEOMETRY.delay_samples) // _HOP)
+            self.frame_n_qs += [self.n_q] * (frames - len(self.frame_n_qs))
+
+    def check(self, *, whole: bool) -> None:
+        """The answers are a prefix of the right answer; all of it if `whole`."""
+        got = np.concatenate(self.answers) if self.answers else np.empty(0)
+        wanted = self._wanted()
+        assert np.array_equal(got, wanted if whole else wanted[: len(got)])
+
+    def _wanted(self) -> NDArray[Any]:
+        if self.operation == Operation.DECODE:
+            return reference_audio([frame for piece in self.pieces for frame in piece])
+        audio = np.concatenate([*self.pieces, np.empty(0, np.float32)]).astype(np.float32)
+        codes = reference_codes(audio if self.flush_id is None else flushed(audio))
+        frames = [frame[:n_q] for frame, n_q in zip(codes, self.frame_n_qs, strict=True)]
+        return np.concatenate([*frames, np.empty(0)])
+
+
+@dataclass
+class Peer:
+    """What is known outside of one session."""
+
+    operation: Operation
+    caller: int
+    kind: Kind
+    segments: list[Sent]
+    deadline_ns: int = field(default=0, init=False)
+    opened: bool = field(default=False, init=False)
+    sequence: int = field(default=0, init=False)
+    acknowledged: int = field(default=-1, init=False)
+    paced_ns: int = field(default=0, init=False)
+
+    @property
+    def is_job(self) -> bool:
+        return self.kind is not Kind.OPEN
+
+
+class Simulation:
+    """A scheduler, a clock, and front ends that do everything in any order.
+
+    `broken`: sessions whose step has failed; no other may end in INTERNAL.
+    """
+
+    def __init__(self, seed: int, config: SchedulerConfig) -> None:
+        self.random = random.Random(seed)
+        self.numpy = np.random.default_rng(seed)
+        self.now_ns = 1
+        self.ends: Counter[str] = Counter()
+        self.peers: dict[Key, Peer] = {}
+        self.blocked: set[int] = set()
+        self.broken: set[Key] = set()
+        self.numbers = 0
+        self.costs = costs()
+        self.engine = OracleEngine(config.slots + config.max_jobs, self.run_for)
+        self.scheduler = Scheduler(
+            GEOMETRY, self.engine, self.costs, self.receive, config, clock=lambda: self.now_ns
+        )
+
+    def elapse(self, most_seconds: float) -> None:
+        self.now_ns += round(self.random.random() * most_seconds * 1e9)
+
+    def run_for(self, rows: int, frames: int) -> None:
+        """A step takes about as long as it should."""
+        seconds = costs()[Operation.ENCODE].seconds(rows, frames, 3)
+        self.now_ns += round(seconds * self.random.uniform(0.8, 1.2) * 1e9)
+
+    def items(self, operation: Operation, n_q: int, most_frames: int) -> NDArray[Any]:
+        if operation == Operation.ENCODE:
+            return self.numpy.standard_normal(self.random.randrange(most_frames * _HOP)).astype(np.float32)
+        return self.numpy.integers(0, 1024, (self.random.randrange(most_frames), n_q)).astype(np.uint16)
+
+    def begin(self, kind: Kind) -> None:
+        self.numbers += 1
+        key = (self.random.choice(CONNECTIONS), self.numbers)
+        operation, n_q = self.random.choice(list(Operation)), self.random.randint(1, 3)
+        # Half of all work is one caller's.
+        caller = 0 if self.random.random() < 0.5 else self.random.choice(CALLERS)
+        peer = Peer(operation, caller, kind, [Sent(operation)])
+        if kind is Kind.OPEN:
+            self.peers[key] = peer
+            self.scheduler.handle(key[0], Message(kind, key[1], operation, n_q, caller))
+            return
+        items = self.items(operation, n_q, self.random.choice((4, 40)))
+        if not len(items):
+            return
+        peer.segments[0].add(items, n_q)
+        peer.segments[0].flush(0)
+        if self.random.random() < 0.3:
+            peer.deadline_ns = self.now_ns + self.random.randrange(2_000_000_000)
+        self.peers[key] = peer
+        content = items.tobytes()
+        job = Message(kind, key[1], operation, n_q, caller, peer.deadline_ns, payload=content)
+        self.scheduler.handle(key[0], job)
+
+    def pick(self, *, streams: bool) -> tuple[Key, Peer] | None:
+        found = [(key, peer) for key, peer in self.peers.items() if not (streams and peer.is_job)]
+        return self.random.choice(found) if found else None
+
+    def feed(self) -> None:
+        if (picked := self.pick(streams=True)) is None:
+            return
+        key, peer = picked
+        segment = peer.segments[-1]
+        n_q = segment.n_q if segment.n_q and self.random.random() < 0.8 else self.random.randint(1, 3)
+        items = self.items(peer.operation, n_q, 6)
+        segment.add(items, n_q)
+        message = Message(Kind.DATA, key[1], n_q=n_q, sequence=peer.sequence, payload=items.tobytes())
+        peer.sequence += 1
+        self.scheduler.handle(key[0], message)
+
+    def flush(self) -> None:
+        if (picked := self.pick(streams=True)) is None:
+            return
+        key, peer = picked
+        self.numbers += 1
+        peer.segments[-1].flush(self.numbers)
+        peer.segments.append(Sent(peer.operation))
+        self.scheduler.handle(key[0], Message(Kind.FLUSH, key[1], sequence=self.numbers))
+
+    def end(self) -> None:
+        if (picked := self.pick(streams=False)) is None:
+            return
+        key, peer = picked
+        self.forget(key)
+        kind = Kind.CANCEL if peer.is_job else self.random.choice((Kind.CANCEL, Kind.CLOSE))
+        self.ends[kind.name] += 1
+        self.scheduler.handle(key[0], Message(kind, key[1]))
+
+    def block(self) -> None:
+        connection, blocked = self.random.choice(CONNECTIONS), self.random.random() < 0.3
+        (self.blocked.add if blocked else self.blocked.discard)(connection)
+        self.scheduler.set_blocked(connection, blocked)
+
+    def vanish(self) -> None:
+        connection = self.random.choice(CONNECTIONS)
+        for key in [key for key in self.peers if key[0] == connection]:
+            self.forget(key)
+        self.ends["vanished"] += 1
+        self.blocked.discard(connection)
+        self.scheduler.disconnect(connection)
+
+    def forget(self, key: Key) -> None:
+        """A session ends in the middle; what came of it must have been right."""
+        self.peers.pop(key).segments[0].check(whole=False)
+
+    def receive(self, connection: int, message: Message) -> None:
+        """Check one answer; an answer for a session that has ended is a `KeyError`."""
+        key = (connection, message.session)
+        peer = self.peers[key]
+        if message.kind is Kind.FAILED:
+            self._failed(key, peer, Condition(message.value))
+        elif message.kind is Kind.OPENED:
+            assert not peer.opened
+            peer.opened = True
+        elif message.kind is Kind.RESULT:
+            assert peer.is_job
+            self._take(peer, message)
+            peer.segments[0].check(whole=True)
+            self.ends["result"] += 1
+            del self.peers[key]
+        elif message.kind is Kind.DATA:
+            self._take_data(peer, message)
+        else:
+            assert message.kind is Kind.FLUSHED
+            done = peer.segments.pop(0)
+            assert done.flush_id == message.sequence
+            done.check(whole=True)
+            self.ends["flushed"] += 1
+
+    def _failed(self, key: Key, peer: Peer, condition: Condition) -> None:
+        if condition is Condition.INTERNAL:
+            self.broken.remove(key)
+        elif condition is Condition.DEADLINE_EXCEEDED:
+            assert 0 < peer.deadline_ns <= self.now_ns
+        else:
+            assert condition is Condition.OVERLOADED
+        self.ends[condition.name] += 1
+        del self.peers[key]
+
+    def _take_data(self, peer: Peer, message: Message) -> None:
+        assert not peer.is_job
+        assert message.value == peer.segments[0].answered_items
+        self._take(peer, message)
+        if message.sequence != 0xFFFF_FFFF:
+            assert peer.acknowledged <= message.sequence < peer.sequence
+            peer.acknowledged = message.sequence
+
+    def _take(self, peer: Peer, message: Message) -> None:
+        encoding = peer.operation == Operation.ENCODE
+        answer = np.frombuffer(message.payload, "<u2" if encoding else "<f4")
+        segment = peer.segments[0]
+        segment.answers.append(answer)
+        segment.answered_items += len(answer) // (message.n_q if encoding else 1)
+
+    def event(self) -> None:
+        """Something happens."""
+        self.elapse(0.01)
+        roll = self.random.random()
+        if roll < 0.45:
+            self.scheduler.step()
+        elif roll < 0.75:
+            self.feed()
+        elif roll < 0.84:
+            self.begin(self.random.choice((Kind.JOB, Kind.BULK)))
+        elif roll < 0.87:
+            self.begin(Kind.OPEN)
+        elif roll < 0.93:
+            self.flush()
+        elif roll < 0.97:
+            self.block()
+        elif roll < 0.996:
+            self.end()
+        else:
+            self.vanish()
