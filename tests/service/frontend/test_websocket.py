@@ -199,7 +199,7 @@ def test_silent_and_unread_streams_are_closed() -> None:
         opening = {"operation": "decode", "n_q": 1, "token_space": "space-a", "format": "f32le"}
         with _talk(service, **opening) as unread:
             # Minutes of audio come of it, far beyond what the connection holds for a reader.
-            for _ in range(60):
+            for _ in range(400):
                 unread.send(bytes(2 * 100))
             wait_until(lambda: service.metric("codec_streams_closed_total", reason="slow_consumer") == 1)
             wait_until(lambda: service.metric("codec_worker_live_streams") == 0)
