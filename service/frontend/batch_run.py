@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from service.config import Limits
 from service.frontend.access import Caller
 from service.frontend.call import Call
-from service.frontend.http_request import Outcome, disconnected, problem_of
+from service.frontend.http_errors import problem_of
+from service.frontend.http_request import Outcome, disconnected
 from service.frontend.metrics import Metrics
 from service.frontend.tar_stream import TarMember, TarReader, tar_member
 from service.status import Condition, ServiceError

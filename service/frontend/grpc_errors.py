@@ -5,21 +5,11 @@ from typing import NoReturn
 
 import grpc
 
-from codec.errors import CodecError
-from service.frontend.http_errors import RETRY_AFTER_SECONDS, internal_error
-from service.status import ANSWERS, ServiceError, service_error
+from service.frontend.http_errors import RETRY_AFTER_SECONDS
+from service.status import ANSWERS, ServiceError
 
 _MAX_MESSAGE_CHARACTERS = 500
 """Up to twelve bytes each on the wire."""
-
-
-def problem_of(error: Exception) -> ServiceError:
-    """The condition under which an exception is told; a defect is logged and told as INTERNAL."""
-    if isinstance(error, ServiceError):
-        return error
-    if isinstance(error, CodecError):
-        return service_error(error)
-    return internal_error(error)
 
 
 async def abort(context: grpc.aio.ServicerContext, error: ServiceError) -> NoReturn:  # type: ignore[type-arg]

@@ -7,9 +7,11 @@ import secrets
 import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from service.status import ANSWERS, Condition, ServiceError
+from codec.errors import CodecError
+from service.status import ANSWERS, Condition, ServiceError, service_error
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,17 @@ def error_response(error: ServiceError, headers: dict[str, str] | None = None) -
     if error.condition is Condition.UNAUTHENTICATED:
         all_headers["WWW-Authenticate"] = "Bearer"
     return _response(answer.http_status, error.condition.name.lower(), error.message, all_headers)
+
+
+def problem_of(error: Exception) -> ServiceError:
+    """The condition under which an exception is told; a defect is logged and told as INTERNAL."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, CodecError):
+        return service_error(error)
+    if isinstance(error, ClientDisconnect):
+        return ServiceError(Condition.CANCELLED, "the client has left")
+    return internal_error(error)
 
 
 def internal_error(error: BaseException) -> ServiceError:

@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from codec.errors import CodecError
 from service.config import Limits
 from service.frontend.access import calling
 from service.frontend.call import Call
-from service.frontend.http_errors import error_response, internal_error
+from service.frontend.http_errors import error_response, problem_of
 from service.frontend.metrics import Metrics
 from service.model_info import ModelInfo
 from service.request_context import begin_request
-from service.status import Condition, ServiceError, service_error
+from service.status import Condition, ServiceError
 
 MAX_TIMEOUT_SECONDS = 3600.0
 # All bodies held at one time may be as large as this many of the largest.
@@ -130,17 +129,6 @@ async def disconnected(request: Request) -> None:
     """Return when the client leaves."""
     while (await request.receive())["type"] != "http.disconnect":
         continue
-
-
-def problem_of(error: Exception) -> ServiceError:
-    """The condition under which an exception is told; a defect is logged and told as INTERNAL."""
-    if isinstance(error, ServiceError):
-        return error
-    if isinstance(error, CodecError):
-        return service_error(error)
-    if isinstance(error, ClientDisconnect):
-        return ServiceError(Condition.CANCELLED, "the client has left")
-    return internal_error(error)
 
 
 def _too_large(limit: int) -> ServiceError:

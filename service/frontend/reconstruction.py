@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from service.frontend.grpc_errors import problem_of
+from service.frontend.http_errors import problem_of
 from service.frontend.live_events import AT_ZERO, Codes, Data, Event, Flushed, Given, Start, StreamLimits
 from service.frontend.live_stream import LiveStream
 from service.frontend.router import Router

@@ -10,7 +10,8 @@ from service.config import Limits
 from service.frontend import messages
 from service.frontend.access import calling
 from service.frontend.call import Call
-from service.frontend.grpc_errors import abort, problem_of
+from service.frontend.grpc_errors import abort
+from service.frontend.http_errors import problem_of
 from service.frontend.intake import AudioBody, RawFormat
 from service.frontend.metrics import Metrics
 from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.frontend.access import Caller, calling
-from service.frontend.grpc_errors import problem_of
+from service.frontend.http_errors import problem_of
 from service.frontend.live_events import StreamLimits
 from service.frontend.metrics import Metrics
 from service.frontend.router import Router

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from codec.repository import VersionPath
-from service.client import AsyncClient, AudioChunk, Client, Selection, TokenChunk
+from service.client import AsyncClient, Client, Selection
+from tests.service.client.disturbed import codes_of, samples_of
 from tests.service.supervisor.serving import Serving
 from tests.service.tiny import offline, publish_tiny
 from tests.support import voiced
@@ -67,34 +68,18 @@ def _pieces(disturb: Callable[[], None]) -> Iterator[NDArray[np.float32]]:
         time.sleep(0.01)
 
 
-def _codes(chunks: list[TokenChunk]) -> NDArray[np.uint16]:
-    frame = 0
-    for chunk in chunks:
-        assert chunk.first_frame == frame
-        frame += chunk.codes.shape[1]
-    return np.concatenate([chunk.codes for chunk in chunks], axis=1)
-
-
-def _samples(chunks: list[AudioChunk]) -> NDArray[np.float32]:
-    sample = 0
-    for chunk in chunks:
-        assert chunk.first_sample == sample
-        sample += len(chunk.samples)
-    return np.concatenate([chunk.samples for chunk in chunks])
-
-
 def test_a_killed_worker_costs_no_code_and_no_sample(place: Place) -> None:
     _, expected = offline(place.version, _CLIP, _N_Q)
     with Client(*place.targets) as client:
         pieces = _pieces(place.kill_worker)
         heard = list(client.stream_reconstruct(pieces, _SELECTION, resume_seconds=_RESUME_SECONDS))
-    samples = _samples(heard)
+    samples = samples_of(heard)
     assert len(samples) == len(_CLIP)
     assert np.abs(samples - expected).max() < 1e-5
 
 
 @pytest.mark.slow
-async def test_the_same_for_an_event_loop_and_for_codes(place: Place) -> None:
+async def test_the_same_for_an_event_loop_and_forcodes_of(place: Place) -> None:
     codes, _ = offline(place.version, _CLIP, _N_Q)
 
     async def spoken() -> AsyncIterator[NDArray[np.float32]]:
@@ -103,7 +88,7 @@ async def test_the_same_for_an_event_loop_and_for_codes(place: Place) -> None:
 
     async with AsyncClient(*place.targets) as client:
         encoding = client.stream_encode(spoken(), _SELECTION, resume_seconds=_RESUME_SECONDS)
-        assert np.array_equal(_codes([chunk async for chunk in encoding]), codes)
+        assert np.array_equal(codes_of([chunk async for chunk in encoding]), codes)
 
 
 @pytest.mark.slow
@@ -125,6 +110,6 @@ def test_a_replaced_version_hands_the_stream_to_the_next_of_its_token_space(plac
 
     with Client(*place.targets) as client:
         chunks = list(client.stream_encode(slowly(), _SELECTION, resume_seconds=_RESUME_SECONDS))
-    assert np.array_equal(_codes(chunks), codes)
+    assert np.array_equal(codes_of(chunks), codes)
     assert chunks[0].identity.version == place.version.version
     assert chunks[-1].identity.version == replaced[0].version

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from codec.errors import InvalidTokensError, LimitExceededError
-from service.frontend.grpc_errors import problem_of
+from service.frontend.http_errors import problem_of
 from service.status import Condition, ServiceError
 
 
