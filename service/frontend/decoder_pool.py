@@ -132,7 +132,7 @@ class DecoderPool:
             raise ServiceError(Condition.LIMIT_EXCEEDED, message) from error
         except (OSError, EOFError, ValueError) as error:
             status = await asyncio.to_thread(decoder.exit_status)
-            if status == -signal.SIGXCPU:
+            if status == -signal.SIGPROF:
                 message = (
                     f"the audio takes more than {self._config.cpu_seconds:g} s to decode; send it in parts"
                 )
