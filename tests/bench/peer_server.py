@@ -86,7 +86,7 @@ class PeerServer:
             "RAY_TMPDIR": home,
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            "RAY_raylet_start_wait_time_s": str(_START_SECONDS),
+            "RAY_raylet_start_wait_time_s": str(round(_START_SECONDS)),
         }
 
     def _wait(self) -> None:
