@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from service.frontend.http_errors import error_response
 from service.frontend.stream_server import StreamServer, Wire
@@ -70,6 +70,9 @@ class StreamSocket:
 
     async def _end(self, websocket: WebSocket, code: int, error: ServiceError | None = None) -> None:
         """Say how it ended and close; one that does not read must not hold the connection for ever."""
+        if WebSocketState.DISCONNECTED in (websocket.client_state, websocket.application_state):
+            logger.debug("a client left before its stream ended: %s", error)
+            return
         try:
             async with asyncio.timeout(self._streams.limits.slow_reader_seconds):
                 if error is not None:

@@ -2,9 +2,9 @@
 
     python -m tests.faults.fuzz --count 100000
 
-Half of them go over HTTP, half over gRPC. After every thousand, known requests of every kind are made and
-their answers compared bit for bit, and memory and open files are looked at. The exit status is 1 if anything
-was wrong.
+They go over HTTP, gRPC and WebSockets in equal parts. After every thousand, known requests of every kind are
+made and their answers compared bit for bit, and memory and open files are looked at. The exit status is 1 if
+anything was wrong.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tests.faults.checks import check_all
 from tests.faults.http_fuzz import HttpFuzzer
 from tests.faults.rpc_fuzz import RpcFuzzer
 from tests.faults.service import FaultyService
+from tests.faults.websocket_fuzz import WebSocketFuzzer
 
 _SHOWN_PROBLEMS = 50
 
@@ -42,7 +43,7 @@ class Held:
 
 
 class Fuzz:
-    """Both fuzzers on one service."""
+    """All fuzzers on one service."""
 
     def __init__(self, service: FaultyService, seed: int = 0) -> None:
         clip = service.clips[0]
@@ -50,20 +51,22 @@ class Fuzz:
         self.service = service
         self.http = HttpFuzzer(service.http_port, clip, identity, seed)
         self.rpc = RpcFuzzer(service.grpc_target, clip, identity, seed)
+        self.websocket = WebSocketFuzzer(service.http_port, clip, identity, seed)
 
     @property
     def problems(self) -> list[str]:
         """What must not have happened."""
-        return self.http.problems + self.rpc.problems
+        return self.http.problems + self.rpc.problems + self.websocket.problems
 
     def run(self, count: int) -> None:
-        """Send half of `count` each way, then check that good requests are served as ever."""
+        """Send a third of `count` each way, then check that good requests are served as ever."""
         asyncio.run(self._send(count))
         check_all(self.service)
         self.service.wait(self.service.idle, "that nothing is held any more")
 
     async def _send(self, count: int) -> None:
-        await asyncio.gather(self.http.run(count - count // 2), self.rpc.run(count // 2))
+        third = count // 3
+        await asyncio.gather(self.http.run(count - 2 * third), self.rpc.run(third), self.websocket.run(third))
 
 
 def main() -> int:
@@ -90,6 +93,7 @@ def main() -> int:
             )
         print(f"HTTP: {fuzz.http.sent} bodies, {dict(fuzz.http.answers)}")
         print(f"gRPC: {fuzz.rpc.sent} messages, {dict(fuzz.rpc.answers)}")
+        print(f"WebSocket: {fuzz.websocket.sent} messages, {dict(fuzz.websocket.answers)}")
     print("\n".join(fuzz.problems[:_SHOWN_PROBLEMS]))
     return 1 if fuzz.problems else 0
 

@@ -12,12 +12,13 @@ from tests.faults.corpus import Body, bodies
 from tests.faults.mutations import mutate
 from tests.faults.service import Clip
 
-# What a caller may be told of a request that is his own fault.
-_HIS_FAULT = (
+HIS_FAULT = (
     Condition.INVALID_ARGUMENT, Condition.UNSUPPORTED_MEDIA, Condition.LIMIT_EXCEEDED, Condition.NOT_FOUND,
     Condition.TOKEN_SPACE_MISMATCH,
 )  # fmt: skip
-_STATUS = {condition.name.lower(): ANSWERS[condition].http_status for condition in _HIS_FAULT}
+"""What a caller may be told of a request that is his own fault."""
+
+_STATUS = {condition.name.lower(): ANSWERS[condition].http_status for condition in HIS_FAULT}
 _ANSWER_SECONDS = 30.0
 
 _QUERIES = (

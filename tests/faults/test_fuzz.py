@@ -25,10 +25,16 @@ def test_damaged_bodies_and_messages_are_refused_and_the_next_good_one_is_right(
     fuzz.run(count - count // 4)
     after = Held.by(tiny_service)
     assert fuzz.problems == []
-    assert fuzz.http.sent + fuzz.rpc.sent >= count
+    assert fuzz.http.sent + fuzz.rpc.sent + fuzz.websocket.sent >= count
     # Damage that never matters, or that always does, would test one side of every check only.
-    assert min(fuzz.http.answers["200"], fuzz.rpc.answers["OK"]) > count / 50
-    assert min(fuzz.http.answers["unsupported_media"], fuzz.rpc.answers["INVALID_ARGUMENT"]) > count / 20
+    right = (fuzz.http.answers["200"], fuzz.rpc.answers["OK"], fuzz.websocket.answers["OK"])
+    wrong = (
+        fuzz.http.answers["unsupported_media"],
+        fuzz.rpc.answers["INVALID_ARGUMENT"],
+        fuzz.websocket.answers["INVALID_ARGUMENT"],
+    )
+    assert min(right) > count / 100
+    assert min(wrong) > count / 50
     assert (worker, front_end) == tuple(
         tiny_service.child(module).pid for module in ("service.worker", "service.frontend")
     )

@@ -74,7 +74,7 @@ async def test_a_bomb_meets_the_processor_limit_and_the_next_request_is_served()
     """Half a second and more of work in 180 KB."""
     async with _started(PoolConfig(processes=1, cpu_seconds=0.1)) as pool:
         (before,) = _children("decoder_process")
-        with pytest.raises(ServiceError, match="more than 0.1 s") as caught:
+        with pytest.raises(ServiceError, match=r"more than 0\.1 s") as caught:
             await _read(pool, bodies.flac_bomb(300, 192_000, 1), 30.0, sample_rate=48_000)
         assert caught.value.condition is Condition.LIMIT_EXCEEDED
         assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
