@@ -45,7 +45,7 @@ async def test_a_client_that_leaves_ends_the_wait() -> None:
         await asyncio.sleep(0.05)
 
     with Call(5) as call:
-        call.watch(leaves, 0.01)
+        call.watch(leaves)
         with pytest.raises(ServiceError) as caught:
             await call.wait(asyncio.get_running_loop().create_future())
     assert caught.value.condition is Condition.CANCELLED
@@ -58,7 +58,7 @@ async def test_a_short_call_is_not_watched() -> None:
         started.set()
 
     with Call(5) as call:
-        call.watch(watch, 0.05)
+        call.watch(watch)
     await asyncio.sleep(0.1)
     assert not started.is_set()
 
