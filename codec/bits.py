@@ -23,9 +23,11 @@ def pack_bits(values: NDArray[np.uint16], bits: int) -> bytes:
     the values need no more bits is for the caller to know. Raises `ValueError` for `bits` outside 1..16.
     """
     _check_bits(bits)
-    octets = np.ascontiguousarray(values, "<u2").view(np.uint8).reshape(*values.shape, 2)
-    each = np.unpackbits(octets, axis=-1, count=bits, bitorder="little")
-    joined = each.reshape(*values.shape[:-1], values.shape[-1] * bits)
+    octets = np.ascontiguousarray(values, "<u2").view(np.uint8)
+    each = np.unpackbits(octets, bitorder="little").reshape(*values.shape, MAX_BITS)[..., :bits]
+    # As one item each, the bits of a value move at once.
+    joined = np.ascontiguousarray(each.view(f"V{bits}")).view(np.uint8)
+    joined = joined.reshape(*values.shape[:-1], values.shape[-1] * bits)
     return np.packbits(joined, axis=-1, bitorder="little").tobytes()
 
 
