@@ -90,7 +90,7 @@ class Call:
             return await receiving
         except asyncio.CancelledError:
             # Whoever else cancels the task at the same time is heard as well.
-            if self._receiver is None and task.uncancel() == 0:
+            if self._error is not None and task.uncancel() == 0:
                 raise ServiceError(Condition.DEADLINE_EXCEEDED, late) from None
             raise
         finally:

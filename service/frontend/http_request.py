@@ -87,8 +87,12 @@ class RequestRunner:
         declared = header(request, b"content-length")
         if declared is not None and declared.isdigit() and int(declared[:18]) > limit:
             raise _too_large(limit)
-        received = 0
-        async for chunk in request.stream():
+        received, more = 0, True
+        while more:
+            event = await request.receive()
+            if event["type"] == "http.disconnect":
+                raise ServiceError(Condition.CANCELLED, "the client has left")
+            chunk, more = event.get("body", b""), event.get("more_body", False)
             received += len(chunk)
             chunks.append(chunk)
             self._bodies_bytes += len(chunk)

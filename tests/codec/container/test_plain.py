@@ -20,9 +20,7 @@ _FORM = TokenFormat(16_000, 320, 1024)
     st.floats(0, 1),
 )
 @settings(deadline=None, max_examples=80)
-def test_the_bytes_are_those_of_write_cdc(
-    n_q: int, n_frames: int, codebook_size: int, share: float
-) -> None:
+def test_the_bytes_are_those_of_write_cdc(n_q: int, n_frames: int, codebook_size: int, share: float) -> None:
     codes = random_codes(n_q, n_frames, codebook_size=codebook_size)
     n_samples = int(n_frames * 320 * share)
     plain = PlainCdc(IDENTITY, TokenFormat(16_000, 320, codebook_size), n_q)

@@ -69,3 +69,30 @@ async def test_errors_of_the_work_come_through() -> None:
 
     with Call(5) as call, pytest.raises(ValueError, match="of the work"):
         await call.run(work())
+
+
+async def test_a_deadline_ends_what_the_task_itself_receives() -> None:
+    began = time.monotonic()
+    with Call(0.05) as call, pytest.raises(ServiceError, match="too late") as caught:
+        await call.receive(asyncio.sleep(10), "too late")
+    assert caught.value.condition is Condition.DEADLINE_EXCEEDED
+    assert time.monotonic() - began < 5
+    await asyncio.sleep(0)
+
+
+async def test_what_was_received_in_time_is_not_ended_later() -> None:
+    with Call(0.05) as call:
+        assert await call.receive(asyncio.sleep(0, "here"), "too late") == "here"
+        await asyncio.sleep(0.1)
+
+
+async def test_a_task_that_is_cancelled_while_it_receives_ends_as_cancelled() -> None:
+    async def receive() -> None:
+        with Call(5) as call:
+            await call.receive(asyncio.sleep(10), "too late")
+
+    task = asyncio.ensure_future(receive())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
