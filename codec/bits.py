@@ -25,7 +25,9 @@ def pack_bits(values: NDArray[np.uint16], bits: int) -> bytes:
     _check_bits(bits)
     octets = np.ascontiguousarray(values, "<u2").view(np.uint8)
     each = np.unpackbits(octets, bitorder="little").reshape(*values.shape, MAX_BITS)[..., :bits]
-    joined = each.reshape(*values.shape[:-1], values.shape[-1] * bits)
+    # As one item each, the bits of a value move at once.
+    joined = np.ascontiguousarray(each.view(f"V{bits}")).view(np.uint8)
+    joined = joined.reshape(*values.shape[:-1], values.shape[-1] * bits)
     return np.packbits(joined, axis=-1, bitorder="little").tobytes()
 
 

@@ -4,9 +4,11 @@ import asyncio
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.http_answer import AnswerTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """Part of `asyncio.Protocol`."""
         if self._in_head:
             self._head_bytes += len(data)
-            if self._waiting is None:
-                self._wait_for_head()
         super().data_received(data)
-        if self._in_head and self._head_bytes > self._bounds.head_bytes:
-            self._refuse_head()
+        if self._in_head and self._head_bytes:
+            if self._head_bytes > self._bounds.head_bytes:
+                self._refuse_head()
+            elif self._waiting is None:
+                self._wait_for_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Part of the parser's protocol; trailers come here too."""
@@ -82,7 +85,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._in_head, self._is_whole = False, False
         self._head_bytes = 0
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            answer = AnswerTransport(self.transport, self.loop)
+            self.cycle.transport = cast(asyncio.Transport, answer)
 
     def on_message_complete(self) -> None:
         """Part of the parser's protocol."""

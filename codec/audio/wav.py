@@ -7,7 +7,7 @@ there; nothing is allocated from them.
 
 import struct
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from codec.audio.pcm import Buffer, Encoding, decode
 from codec.audio.signal import STREAMED, TRUNCATED, Audio, AudioLimits
@@ -33,16 +33,14 @@ _ENCODINGS: dict[tuple[int, int], Encoding] = {
 }
 
 
-@dataclass(frozen=True)
-class _Format:
+class _Format(NamedTuple):
     encoding: Encoding
     sample_rate: int
     channels: int
     block_align: int
 
 
-@dataclass(frozen=True)
-class _Data:
+class _Data(NamedTuple):
     start: int
     stop: int
     note: str | None

@@ -83,6 +83,7 @@ from codec.container.damage import DamageReport, FrameRange, SegmentRange
 from codec.container.describe import describe
 from codec.container.header import CdcHeader
 from codec.container.layout import UnknownFormatError
+from codec.container.plain import PlainCdc
 from codec.container.reader import CdcReader, CdcSource
 from codec.container.segment import CodeBlock, SegmentRecord
 from codec.container.thin import thin_cdc
@@ -97,6 +98,7 @@ __all__ = [
     "CodeBlock",
     "DamageReport",
     "FrameRange",
+    "PlainCdc",
     "RowCoder",
     "SegmentRange",
     "SegmentRecord",

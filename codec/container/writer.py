@@ -41,9 +41,7 @@ class CdcWriter:
     ) -> None:
         longest = longest_block(header)
         if block_frames is None:
-            seconds = _SEGMENT_BLOCK_SECONDS if header.side.recorded else _BLOCK_SECONDS
-            form = header.format
-            block_frames = min(longest, max(1, seconds * form.sample_rate // form.hop_samples))
+            block_frames = usual_block(header)
         if not 1 <= block_frames <= longest:
             raise InvalidRequestError(f"blocks of {block_frames} frames do not fit; choose 1..{longest}")
         if coder is not None:
@@ -190,3 +188,10 @@ def longest_block(header: CdcHeader) -> int:
     frames = min(MAX_BLOCK_FRAMES, MAX_PAYLOAD_BYTES // header.codebooks * 8 // bits)
     assert header.codebooks * packed_bytes(frames, bits) <= MAX_PAYLOAD_BYTES
     return frames
+
+
+def usual_block(header: CdcHeader) -> int:
+    """Frames of a block where nobody asks for another length."""
+    seconds = _SEGMENT_BLOCK_SECONDS if header.side.recorded else _BLOCK_SECONDS
+    form = header.format
+    return min(longest_block(header), max(1, seconds * form.sample_rate // form.hop_samples))

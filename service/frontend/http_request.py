@@ -19,8 +19,6 @@ from service.status import Condition, ServiceError
 MAX_TIMEOUT_SECONDS = 3600.0
 # All bodies held at one time may be as large as this many of the largest.
 _MAX_BODIES = 16
-# Most requests are over before it pays to watch for a client that leaves.
-_WATCH_AFTER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,11 @@ class RequestRunner:
         self._metrics.request_began(operation)
         condition: Condition | None = None
         audio_seconds = 0.0
-        call = Call(self._limits.deadline_seconds)
+        caller = calling()
+        call = Call(self._limits.deadline_seconds, caller.name, caller.quota)
         try:
-            caller = calling()
             caller.begin(operation)
-            call = Call(timeout_seconds(request, self._limits.deadline_seconds), caller.name, caller.quota)
+            call.allow(timeout_seconds(request, self._limits.deadline_seconds))
             outcome = await self._handle(request, handler, call)
             audio_seconds = outcome.audio_seconds
             response = Response(outcome.content, 200, headers | _facts(outcome, call), outcome.media_type)
@@ -76,32 +74,33 @@ class RequestRunner:
         chunks: list[bytes] = []
         try:
             with call:
-                body = await self._read_body(request, call, chunks)
-                call.watch(lambda: disconnected(request), _WATCH_AFTER_SECONDS)
+                receiving = self._read_body(request, chunks)
+                late = "the body did not arrive in time; send it faster or allow more time"
+                body = await call.receive(receiving, late)
+                call.watch(lambda: disconnected(request))
                 return await handler(request, body, call)
         finally:
             self._bodies_bytes -= sum(map(len, chunks))
 
-    async def _read_body(self, request: Request, call: Call, chunks: list[bytes]) -> bytes:
+    async def _read_body(self, request: Request, chunks: list[bytes]) -> bytes:
         limit = self._limits.max_body_bytes
         declared = header(request, b"content-length")
         if declared is not None and declared.isdigit() and int(declared[:18]) > limit:
             raise _too_large(limit)
-        received = 0
-        try:
-            async with asyncio.timeout(call.remaining_seconds):
-                async for chunk in request.stream():
-                    received += len(chunk)
-                    chunks.append(chunk)
-                    self._bodies_bytes += len(chunk)
-                    if received > limit:
-                        raise _too_large(limit)
-                    if self._bodies_bytes > _MAX_BODIES * limit:
-                        message = "too many large bodies are being received; ask again later"
-                        raise ServiceError(Condition.OVERLOADED, message)
-        except TimeoutError as error:
-            message = "the body did not arrive in time; send it faster or allow more time"
-            raise ServiceError(Condition.DEADLINE_EXCEEDED, message) from error
+        received, more = 0, True
+        while more:
+            event = await request.receive()
+            if event["type"] == "http.disconnect":
+                raise ServiceError(Condition.CANCELLED, "the client has left")
+            chunk, more = event.get("body", b""), event.get("more_body", False)
+            received += len(chunk)
+            chunks.append(chunk)
+            self._bodies_bytes += len(chunk)
+            if received > limit:
+                raise _too_large(limit)
+            if self._bodies_bytes > _MAX_BODIES * limit:
+                message = "too many large bodies are being received; ask again later"
+                raise ServiceError(Condition.OVERLOADED, message)
         return b"".join(chunks)
 
 

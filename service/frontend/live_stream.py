@@ -16,6 +16,7 @@ from service.frontend.live_events import (
     Start,
     StreamLimits,
 )
+from service.frontend.mailbox import Mailbox
 from service.frontend.router import Router
 from service.frontend.worker_link import WorkerLink, failure
 from service.ipc import Kind, Message, Operation
@@ -56,7 +57,7 @@ class LiveStream:
         self._outstanding: deque[tuple[int, int]] = deque()
         self._outstanding_items = 0
         self._room: asyncio.Future[None] | None = None
-        self._events: asyncio.Queue[Message | Codes | GoAway | ServiceError] = asyncio.Queue()
+        self._events = Mailbox[Message | Codes | GoAway | ServiceError]()
         self._flush_ids: deque[int | None] = deque()
         self._heard_at = time.monotonic()
         self._handed_out_at: float | None = None
@@ -84,10 +85,8 @@ class LiveStream:
     async def open(self, router: Router) -> None:
         """Get a slot and prime it. Raises the `ServiceError` of a worker that has none, or UNAVAILABLE."""
         self._link = router.pick(self.info, stream=True)
-        self._session = self._link.open_stream(
-            self._operation, self.n_q, self._events.put_nowait, CALLER.get()
-        )
-        event = await self._events.get()
+        self._session = self._link.open_stream(self._operation, self.n_q, self._events.put, CALLER.get())
+        event = await self._events.take()
         if not isinstance(event, Message) or event.kind is not Kind.OPENED:
             raise _error_of(event)
         for given in self._prime:
@@ -119,15 +118,15 @@ class LiveStream:
 
     def relay(self, codes: Codes) -> None:
         """Put codes of the other half in line."""
-        self._events.put_nowait(codes)
+        self._events.put(codes)
 
     def go_away(self, reason: str, deadline_seconds: float) -> None:
         """Ask the client to end the stream."""
-        self._events.put_nowait(GoAway(reason, deadline_seconds))
+        self._events.put(GoAway(reason, deadline_seconds))
 
     def fail(self, error: ServiceError) -> None:
         """End the stream with an error: `events` raises it."""
-        self._events.put_nowait(error)
+        self._events.put(error)
 
     def close(self) -> None:
         """Give the slot back; harmless at any time."""
@@ -156,7 +155,7 @@ class LiveStream:
     async def events(self) -> AsyncIterator[Event]:
         """What the client is to be told, in order; ends after `finish`. Raises `ServiceError`."""
         while True:
-            event = await self._events.get()
+            event = await self._events.take()
             if isinstance(event, Message) and event.kind is Kind.DATA:
                 if event.payload and (data := self._data(event)) is not None:
                     self._handed_out_at = time.monotonic()

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from codec.audio.writer import AudioFormat
-from codec.container import CdcReader, read_tokens, write_cdc
+from codec.container import CdcReader, PlainCdc, read_tokens, write_cdc
 from codec.errors import CodecError
-from codec.tokens import SideInformation, TokenIdentity, Tokens, from_wire, to_wire
+from codec.tokens import NO_SIDE, SideInformation, TokenFormat, TokenIdentity, Tokens, from_wire, to_wire
 from service.config import Limits
 from service.frontend.call import Call
 from service.frontend.content_type import audio_body
@@ -194,8 +194,10 @@ def _side_facts(side: SideInformation) -> dict[str, Any]:
 
 def _pack_cdc(encoded: EncodedAudio) -> bytes:
     info = encoded.info
-    # `Tokens` checks the codes; a second check on the way there would be a tenth of a small request.
+    # What writes the file checks the codes; a second check on the way there would be wasted.
     codes = np.frombuffer(encoded.codes, "<u2").reshape(-1, encoded.n_q).T
+    if encoded.side is NO_SIDE:
+        return _plain_cdc(info, encoded.n_q).write(codes, encoded.n_samples)
     return write_cdc(
         Tokens(
             *(codes, _identity(info), info.sample_rate, info.hop_samples),
@@ -204,7 +206,12 @@ def _pack_cdc(encoded: EncodedAudio) -> bytes:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
+def _plain_cdc(info: ModelInfo, n_q: int) -> PlainCdc:
+    token_format = TokenFormat(info.sample_rate, info.hop_samples, info.codebook_size)
+    return PlainCdc(_identity(info), token_format, n_q)
+
+
 def _identity(info: ModelInfo) -> TokenIdentity:
     return TokenIdentity(info.model, info.version, info.token_space)
 

@@ -45,7 +45,7 @@ async def test_a_client_that_leaves_ends_the_wait() -> None:
         await asyncio.sleep(0.05)
 
     with Call(5) as call:
-        call.watch(leaves, 0.01)
+        call.watch(leaves)
         with pytest.raises(ServiceError) as caught:
             await call.wait(asyncio.get_running_loop().create_future())
     assert caught.value.condition is Condition.CANCELLED
@@ -58,7 +58,7 @@ async def test_a_short_call_is_not_watched() -> None:
         started.set()
 
     with Call(5) as call:
-        call.watch(watch, 0.05)
+        call.watch(watch)
     await asyncio.sleep(0.1)
     assert not started.is_set()
 
@@ -69,3 +69,30 @@ async def test_errors_of_the_work_come_through() -> None:
 
     with Call(5) as call, pytest.raises(ValueError, match="of the work"):
         await call.run(work())
+
+
+async def test_a_deadline_ends_what_the_task_itself_receives() -> None:
+    began = time.monotonic()
+    with Call(0.05) as call, pytest.raises(ServiceError, match="too late") as caught:
+        await call.receive(asyncio.sleep(10), "too late")
+    assert caught.value.condition is Condition.DEADLINE_EXCEEDED
+    assert time.monotonic() - began < 5
+    await asyncio.sleep(0)
+
+
+async def test_what_was_received_in_time_is_not_ended_later() -> None:
+    with Call(0.05) as call:
+        assert await call.receive(asyncio.sleep(0, "here"), "too late") == "here"
+        await asyncio.sleep(0.1)
+
+
+async def test_a_task_that_is_cancelled_while_it_receives_ends_as_cancelled() -> None:
+    async def receive() -> None:
+        with Call(5) as call:
+            await call.receive(asyncio.sleep(10), "too late")
+
+    task = asyncio.ensure_future(receive())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
