@@ -93,13 +93,13 @@ class Intake:
             raise ServiceError(Condition.DEADLINE_EXCEEDED, text)
         job.open_segment().push(items, job.n_q, 0, job.arrived_ns)
         job.flush(0)
-        self._admission.admit_job(job, list(self._sessions.jobs))
+        self._admission.admit_job(job, self._sessions.jobs)
         self._sessions.jobs.add(job)
 
     def _open(self, key: SessionKey, message: Message) -> None:
         live = self._sessions.live()
         stream = self._create(key, message)
-        self._admission.admit_stream(stream.operation, live, stream.n_q)
+        self._admission.admit_stream(stream.operation, live, stream.arrived_ns)
         self._stats.of(stream.operation).streams += 1
         self._outbox.opened(stream)
 

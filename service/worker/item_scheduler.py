@@ -75,6 +75,11 @@ class ItemScheduler:
         return self._queue.jobs.has_work
 
     @property
+    def wait_seconds(self) -> float:
+        """Nothing here waits for what may come."""
+        return 0.0
+
+    @property
     def is_idle(self) -> bool:
         """Whether there is no job at all."""
         return not len(self._queue)
@@ -157,7 +162,7 @@ class ItemScheduler:
         job = ItemJob(key, message.n_q, item, frames, seconds, arrived_ns=now_ns, deadline_ns=message.value)
         job.caller, job.bulk = caller, bulk
         limit = self._config.queue.max_queued_audio_seconds
-        admit(job, list(self._queue.jobs), self._policy.run_seconds, limit)
+        admit(job, self._queue.jobs, self._policy.run_seconds, limit)
         self._queue.add(job)
 
     def _check_new(self, key: SessionKey) -> None:
@@ -194,6 +199,7 @@ class ItemScheduler:
         for job in dict.fromkeys(batch.jobs):
             job.started_ns = job.started_ns or started_ns
             job.run_ns += run_ns
+            self._queue.jobs.ran(job)
             if not job.left:
                 self._deliver(job)
 

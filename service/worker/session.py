@@ -29,8 +29,8 @@ class Session:
     """State of one session; everything causal is a stream, so a job is a stream that is flushed at once.
 
     `deadline_ns`: monotonic clock, 0 = none. `caller`, `bulk`, `order_ns`: see `Queued`. `outputs`: what a
-    job `paced_ns`: the moment up to which a real-time source would have spoken. `due_ns`: when
-    a live source, which sends as it speaks, has its next message.
+    job has given so far. `paced_ns`: when a real-time source would have spoken what was served. `due_ns`:
+    when a live source, which sends as it speaks, has its next message.
     """
 
     key: SessionKey
@@ -105,7 +105,12 @@ class Session:
         """Whether the stream has been served more than a real-time source could have said by now."""
         return self.paced_ns - now_ns > _BURST_NS
 
-    def pace(self, frames: int, now_ns: int) -> None:
-        """Account for frames served to a live stream."""
+    def pace(self, frames: int, arrived_ns: int) -> None:
+        """Account for frames served to a live stream, of input that came then: a source that was kept
+        waiting is not ahead when it is caught up with."""
         served_ns = round(frames * self.geometry.frame_seconds * 1e9)
-        self.paced_ns = max(self.paced_ns, now_ns) + served_ns
+        self.paced_ns = max(self.paced_ns, arrived_ns) + served_ns
+
+    def lateness_ns(self, now_ns: int) -> int:
+        """How long a real-time source has waited for its next frame to be stepped; below 0 for one ahead."""
+        return now_ns - max(self.paced_ns, self.segments[0].waiting_since_ns)
