@@ -150,6 +150,7 @@ class Scheduler:
             self._fail_batch(batch)
             return
         run_ns = self._clock() - started_ns
+        self._intake.stepped(started_ns, started_ns + run_ns)
         self._count(batch, predicted, run_ns)
         if not batch.sessions[0].is_job:
             self._slack.ran(run_ns, started_ns + run_ns)

@@ -15,6 +15,9 @@ NOTHING_CONSUMED = 0xFFFF_FFFF
 """Sequence in a DATA that is sent before the first input of the stream is consumed wholly."""
 
 _BURST_NS = 1_000_000_000
+_PAUSE_NS = 60_000_000
+_UNSTEADY_NS = 4_000_000
+_TRUST = 8
 
 
 class SessionKey(NamedTuple):
@@ -84,10 +87,24 @@ class Session:
         lag = self.geometry.delay_samples if self.operation == Operation.ENCODE else 0
         self.open_segment().flush(flush_id, lag)
 
-    def push(self, items: NDArray[Any], n_q: int, sequence: int, now_ns: int) -> None:
-        """Input of a live stream."""
+    def push(
+        self, items: NDArray[Any], n_q: int, sequence: int, now_ns: int, earliest_ns: int | None = None
+    ) -> None:
+        """Input of a live stream; `earliest_ns`: since when it may have waited to be read, None = now."""
         self.open_segment().push(items, n_q, sequence, now_ns)
-        self.due_ns = now_ns + round(len(items) / self.items_per_frame * self.geometry.frame_seconds * 1e9)
+        came_ns = self._came_ns(now_ns if earliest_ns is None else earliest_ns, now_ns)
+        self.due_ns = came_ns + round(len(items) / self.items_per_frame * self.geometry.frame_seconds * 1e9)
+
+    def _came_ns(self, earliest_ns: int, now_ns: int) -> int:
+        """When a message came that is read now, in the steady time of its source: when it was due if that
+        may be; what came a little late, or has been read late, moves that a little."""
+        due_ns = self.due_ns
+        if due_ns > now_ns:
+            return now_ns - (now_ns - earliest_ns) // _TRUST
+        if not due_ns or now_ns - due_ns > _PAUSE_NS:
+            return now_ns
+        late_ns = max(0, earliest_ns - due_ns)
+        return due_ns + (late_ns if late_ns > _UNSTEADY_NS else late_ns // _TRUST)
 
     def deliver(self, output: NDArray[Any]) -> tuple[int, NDArray[Any]]:
         """Account for the output `[item, width]` of a step of the front segment.

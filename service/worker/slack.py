@@ -17,7 +17,7 @@ class SlackLimits:
 
     guard_seconds: float = 0.0005
     late_seconds: float = 0.005
-    delay_share: float = 0.03
+    delay_share: float = 0.08
     delay_seconds: float = 0.1
     counted_seconds: float = 0.02
 
