@@ -70,13 +70,12 @@ class JobQueue(Generic[Q]):
         """Audio of a caller in a class that is still to be run."""
         return self._class(bulk).held_seconds(caller)
 
-    def class_seconds(self, *, bulk: bool) -> float:
-        """Audio of a class that is still to be run."""
-        return self._class(bulk).audio_seconds
-
-    def class_size(self, *, bulk: bool) -> int:
-        """Jobs of a class."""
-        return len(self._class(bulk))
+    def gauges(self) -> dict[str, dict[str, float]]:
+        """Jobs and seconds of audio by class."""
+        classes = {"interactive": self._interactive, "bulk": self._bulk}
+        return {
+            name: {"depth": len(jobs), "audio_seconds": jobs.audio_seconds} for name, jobs in classes.items()
+        }
 
     def add(self, job: Q) -> None:
         """Put an admitted job in line."""

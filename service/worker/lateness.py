@@ -1,13 +1,13 @@
 """How far behind their sources the live streams of a worker are."""
 
-_HALF_LIFE_NS = 1e9
+_HALF_LIFE_NS = 5e8
 
 BEHIND_NS = 80_000_000
 """A message of the usual length: who is later than that still speaks while the next one is there already."""
 
 
 class Lateness:
-    """Remembers the worst of late, half as much of it a second later."""
+    """Remembers the worst of late, half as much of it half a second later."""
 
     def __init__(self) -> None:
         self._worst_ns = 0.0

@@ -21,8 +21,9 @@ from service.worker.policy import Batch, Policy, StepLimits
 from service.worker.session import Session
 from service.worker.sessions import Sessions
 from service.worker.slack import Slack, SlackLimits
-from service.worker.stats import Stats
+from service.worker.stats import Stats, Step
 from service.worker.step import run_step
+from service.worker.step_stats import class_of
 
 Output = NDArray[Any]
 _LOG = logging.getLogger(__name__)
@@ -83,7 +84,19 @@ class Scheduler:
 
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
-        return self._stats.snapshot(self._sessions.gauges(), self._costs)
+        live = self._sessions.live()
+        behind = self._lateness.is_behind(self._clock())
+        capacity = {
+            "streams": {kind.name.lower(): count for kind, count in live.items()},
+            "capacity": {kind.name.lower(): self._capacity.calibrated(kind) for kind in Operation},
+            "room": {
+                kind.name.lower(): 0 if behind else self._capacity.room(kind, live) for kind in Operation
+            },
+            "realtime_factor": {
+                kind.name.lower(): self._capacity.real_time_factor(kind) for kind in Operation
+            },
+        }
+        return self._stats.snapshot(self._sessions.gauges() | capacity, self._costs)
 
     def handle(self, connection: int, message: Message) -> None:
         """Take in one message of a front end.
@@ -162,9 +175,17 @@ class Scheduler:
             if session.is_job:
                 self._deliver_job(session, output)
             else:
-                self._slack.earn((started_ns - since_ns + run_ns) / 1e9)
+                late_seconds = (started_ns - since_ns + run_ns) / 1e9
+                self._count_message(batch.operation, late_seconds, is_first=session.started_ns == started_ns)
                 session.pace(batch.frames, since_ns)
                 self._deliver_stream(session, output, started_ns - since_ns, run_ns)
+
+    def _count_message(self, operation: Operation, late_seconds: float, *, is_first: bool) -> None:
+        steps = self._stats.steps[operation]
+        steps.lateness_seconds.observe(late_seconds)
+        if is_first:
+            steps.first_output_seconds.observe(late_seconds)
+        self._slack.earn(late_seconds)
 
     def _deliver_job(self, job: Session, output: Output) -> None:
         _, items = job.deliver(output)
@@ -190,6 +211,9 @@ class Scheduler:
             self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
 
     def _count(self, batch: Batch, predicted_seconds: float, run_ns: int) -> None:
-        rows = len(batch.sessions)
+        rows, head = len(batch.sessions), batch.sessions[0]
         self._costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
-        self._stats.of(batch.operation).count_step(rows, rows * batch.frames, run_ns, predicted_seconds)
+        audio_seconds = batch.frames * head.geometry.frame_seconds
+        step = Step(rows, rows * batch.frames, run_ns, predicted_seconds, audio_seconds)
+        name = class_of(is_job=head.is_job, bulk=head.bulk)
+        self._stats.count_step(batch.operation, name, step)

@@ -15,6 +15,7 @@ NOTHING_CONSUMED = 0xFFFF_FFFF
 """Sequence in a DATA that is sent before the first input of the stream is consumed wholly."""
 
 _BURST_NS = 1_000_000_000
+_WINDOW_NS = 2_000_000_000
 _PAUSE_NS = 60_000_000
 _UNSTEADY_NS = 4_000_000
 _TRUST = 8
@@ -123,10 +124,13 @@ class Session:
         return self.paced_ns - now_ns > _BURST_NS
 
     def pace(self, frames: int, arrived_ns: int) -> None:
-        """Account for frames served to a live stream, of input that came then: a source that was kept
-        waiting is not ahead when it is caught up with."""
+        """Account for frames served to a live stream, of input that came then.
+
+        A source that was kept waiting, by this worker or on the way, for no longer than a window holds is
+        not ahead when it is caught up with.
+        """
         served_ns = round(frames * self.geometry.frame_seconds * 1e9)
-        self.paced_ns = max(self.paced_ns, arrived_ns) + served_ns
+        self.paced_ns = max(self.paced_ns, arrived_ns - _WINDOW_NS) + served_ns
 
     def lateness_ns(self, now_ns: int) -> int:
         """How long a real-time source has waited for its next frame to be stepped; below 0 for one ahead."""

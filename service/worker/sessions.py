@@ -1,6 +1,7 @@
 """All sessions of a worker, the rows that they hold, and who is in line."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from service.ipc import Kind, Message, Operation, ProtocolError
 from service.places import check_place
@@ -70,6 +71,7 @@ class Sessions:
         self._all[key] = session
         if not is_job:
             self._streams[key] = session
+            session.paced_ns = now_ns
         return session
 
     def line_up(self, stream: Session) -> None:
@@ -148,7 +150,7 @@ class Sessions:
         if sessions[0].is_job or sessions[0].is_ahead(now_ns):
             self.jobs.charge(sessions, seconds, now_ns)
 
-    def gauges(self) -> dict[str, int | float]:
+    def gauges(self) -> dict[str, Any]:
         """Present amounts, for the stats."""
         return {
             "slots": self._stream_rows.size,
@@ -156,6 +158,7 @@ class Sessions:
             "max_jobs": self._job_rows.size,
             "jobs_queued": len(self.jobs),
             "queued_audio_seconds": self.jobs.audio_seconds,
+            "queue": self.jobs.gauges(),
             "generation_mismatches": self._stream_rows.mismatches + self._job_rows.mismatches,
         }
 

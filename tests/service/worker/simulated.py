@@ -151,6 +151,7 @@ class Simulation:
         peer = Peer(operation, caller, kind, [Sent(operation)])
         if kind is Kind.OPEN:
             self.peers[key] = peer
+            peer.paced_ns = self.now_ns
             self.scheduler.handle(key[0], Message(kind, key[1], operation, n_q, caller))
             return
         items = self.items(operation, n_q, self.random.choice((4, 40)))

@@ -138,8 +138,10 @@ def test_audio_is_counted_by_caller_and_class_as_it_runs() -> None:
     mine.pending_seconds = 0.125
     queue.ran(mine)
     assert (queue.audio_seconds, queue.held_seconds(0, bulk=False)) == (1.125, 0.125)
-    assert (queue.class_seconds(bulk=False), queue.class_seconds(bulk=True)) == (0.625, 0.5)
-    assert (queue.class_size(bulk=False), queue.class_size(bulk=True)) == (2, 1)
+    assert queue.gauges() == {
+        "interactive": {"depth": 2, "audio_seconds": 0.625},
+        "bulk": {"depth": 1, "audio_seconds": 0.5},
+    }
     for each in (mine, theirs, bulk):
         queue.discard(each)
         queue.ran(each)

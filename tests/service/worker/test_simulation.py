@@ -22,6 +22,7 @@ from tests.service.worker.simulated import CONNECTIONS, Key, Peer, Simulation
 CONFIG = SchedulerConfig(slots=6, max_jobs=12)
 STEP = StepLimits()
 BURST_NS = 1_000_000_000
+WINDOW_NS = 2_000_000_000
 # A turn is a step, or several that take as long as the quantum; what a step takes beyond it is owed.
 UNFAIR_SECONDS = QUANTUM_SECONDS + 2 * STEP.relaxed_seconds
 
@@ -60,7 +61,7 @@ class Rules:
             peer.segments[0].settle()
             # A source that speaks in real time would have needed so long for what is now served.
             duration_ns = round(batch.frames * GEOMETRY.frame_seconds * 1e9)
-            peer.paced_ns = max(peer.paced_ns, arrived_ns) + duration_ns
+            peer.paced_ns = max(peer.paced_ns, arrived_ns - WINDOW_NS) + duration_ns
         return outputs
 
     def observe(self) -> None:
