@@ -1,6 +1,7 @@
 """The heart of a worker: messages come in, bounded steps run, messages go out. No sockets, no torch."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -170,6 +171,9 @@ class Scheduler:
         for session, output, since_ns in zip(batch.sessions, outputs, waiting_since_ns, strict=True):
             if not self._sessions.holds(session):
                 continue
+            if batch.operation == Operation.DECODE and not math.isfinite(output.sum()):
+                self._fail_nonfinite(session)
+                continue
             session.started_ns = session.started_ns or started_ns
             session.run_ns += run_ns
             if session.is_job:
@@ -203,6 +207,11 @@ class Scheduler:
         self._outbox.data(stream, output, queue_ns=queue_ns, run_ns=run_ns)
         self._sessions.step_aside(stream)
         self._intake.settle(stream)
+
+    def _fail_nonfinite(self, session: Session) -> None:
+        self._stats.steps[session.operation].nonfinite_outputs += 1
+        text = "the model gave NaN or infinity for this input; report this"
+        self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
 
     def _fail_batch(self, batch: Batch) -> None:
         self._stats.engine_errors += 1

@@ -50,7 +50,6 @@ class Step:
 @dataclass(slots=True)
 class Stats:
     """Counters since the worker started. `failed`: ended sessions by name of the condition.
-    `nonfinite_outputs`: rows that the model answered with NaN or infinity.
 
     `late_messages`: for sessions that had already ended; `generation_mismatches`: work or releases
     presented for a slot that had moved on, always zero unless there is a defect.
@@ -63,7 +62,6 @@ class Stats:
     late_messages: int = 0
     engine_errors: int = 0
     disconnects: int = 0
-    nonfinite_outputs: int = 0
     steps: dict[Operation, OperationSteps] = field(default_factory=steps_by_operation)
     _told: tuple[float, float] = field(default_factory=lambda: (time.monotonic(), 0.0), init=False)
 
@@ -114,9 +112,7 @@ class Stats:
         return min(1.0, (busy - before) / (now - then)) if now > then else 0.0
 
 
-_COUNTERS = (
-    "cancelled", "late_messages", "engine_errors", "disconnects", "nonfinite_outputs",
-)  # fmt: skip
+_COUNTERS = ("cancelled", "late_messages", "engine_errors", "disconnects")
 
 
 def _resident_bytes() -> int:

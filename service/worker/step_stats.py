@@ -55,6 +55,7 @@ class OperationSteps:
         self.cost_error_ratio = Histogram(RATIOS)
         self.lateness_seconds = Histogram(SECONDS)
         self.first_output_seconds = Histogram(SECONDS)
+        self.nonfinite_outputs = 0
 
     def message(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -63,6 +64,7 @@ class OperationSteps:
             "cost_error_ratio": self.cost_error_ratio.message(),
             "lateness_seconds": self.lateness_seconds.message(),
             "first_output_seconds": self.first_output_seconds.message(),
+            "nonfinite_outputs": self.nonfinite_outputs,
         }
 
 
