@@ -13,7 +13,7 @@ def test_a_bucket_holds_what_is_not_above_its_bound() -> None:
         histogram.observe(value)
     assert histogram.counts == [2, 2, 2]
     buckets = Buckets.from_message(json.loads(json.dumps(histogram.message())))
-    assert buckets.pairs == (("1.0", 2), ("2.5", 4), ("+Inf", 6))
+    assert list(buckets.pairs) == [("1.0", 2.0), ("2.5", 4.0), ("+Inf", 6.0)]
     assert buckets.total == 108.5
 
 

@@ -173,7 +173,7 @@ def test_the_snapshot_counts() -> None:
     assert set(snapshot["cost"]) == {"encode", "decode"}
 
 
-def test_output_that_is_not_finite_is_not_given_out() -> None:
+def test_output_that_is_not_finite_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     decode, codes = bench.engine.decode, np.ones((8, 3), np.uint16)
 
@@ -182,7 +182,7 @@ def test_output_that_is_not_finite_is_not_given_out() -> None:
         audio[0, 0] = np.nan
         return audio
 
-    bench.engine.decode = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.engine, "decode", broken)
     bench.send(Message(Kind.JOB, 1, Operation.DECODE, 3, payload=codes.tobytes()))
     assert conditions(bench.run()) == [Condition.INTERNAL]
     assert bench.scheduler.snapshot()["steps"]["decode"]["nonfinite_outputs"] == 1

@@ -118,10 +118,12 @@ def test_a_stream_that_is_ahead_pays_for_its_turns() -> None:
 
 def test_messages_are_due_of_streams_that_keep_to_real_time() -> None:
     sessions = Sessions(GEOMETRY, slots=3, max_jobs=1)
-    create(sessions, 9, is_job=True)
-    assert not sessions.has_streams
-    first, second, ahead = (create(sessions, number) for number in (1, 2, 3))
-    assert sessions.has_streams
+    seen = []
+    for number, is_job in ((9, True), (1, False)):
+        create(sessions, number, is_job=is_job)
+        seen.append(sessions.has_streams)
+    assert seen == [False, True]
+    first, second, ahead = sessions.of_connection(1)[1], *(create(sessions, number) for number in (2, 3))
     audio = np.zeros((8, 1), np.float32)
     first.push(audio, 3, 0, 1_000_000)
     second.push(audio[:4], 3, 0, 2_000_000)
