@@ -64,6 +64,21 @@ class Metrics:
             "codec_requests_in_flight", "One-shot requests being served", ["op"], registry=registry
         )
         self._rejected = Counter("codec_rejected", "Work refused", ["reason"], registry=registry)
+        self._add_stream_metrics(registry)
+        self._loop_lag = Histogram(
+            "codec_event_loop_lag_seconds", "Lateness of the event loop", buckets=SECONDS, registry=registry
+        )
+        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
+        self._reloads = Counter(
+            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
+        )
+        for collector in collectors:
+            registry.register(collector)
+        # Looking labels up costs more than counting.
+        self._of_request = lru_cache(maxsize=256)(self._request_children)
+        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+
+    def _add_stream_metrics(self, registry: CollectorRegistry) -> None:
         self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
         self._closed = Counter(
             "codec_streams_closed", "Live streams ended", ["op", "reason"], registry=registry
@@ -78,18 +93,6 @@ class Metrics:
         self._slow = Counter(
             "codec_stream_slow_consumers", "Live streams ended for not being read", ["op"], registry=registry
         )
-        self._loop_lag = Histogram(
-            "codec_event_loop_lag_seconds", "Lateness of the event loop", buckets=SECONDS, registry=registry
-        )
-        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
-        self._reloads = Counter(
-            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
-        )
-        for collector in collectors:
-            registry.register(collector)
-        # Looking labels up costs more than counting.
-        self._of_request = lru_cache(maxsize=256)(self._request_children)
-        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
 
     def request_began(self, operation: str) -> None:
         """A request came in."""

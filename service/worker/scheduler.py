@@ -145,11 +145,12 @@ class Scheduler:
             return self._policy.live_seconds(late_ns / 1e9)
         if not self._sessions.has_streams:
             return self._limits.relaxed_seconds
+        shortest = self._policy.shortest_seconds(head)
         if self._sessions.jobs.is_overdue(now_ns):
-            return self._limits.patience_seconds
-        due_ns, shortest = self._sessions.due_ns(now_ns), self._policy.shortest_seconds(head)
+            return max(shortest, self._limits.patience_seconds)
+        due_ns = self._sessions.due_ns(now_ns)
         seconds, self._ask_again_ns = self._slack.grant(due_ns, now_ns, shortest)
-        return min(seconds, self._limits.target_seconds)
+        return min(seconds, max(shortest, self._limits.target_seconds))
 
     def _run(self, batch: Batch, started_ns: int) -> None:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]

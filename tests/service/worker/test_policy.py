@@ -71,7 +71,7 @@ def test_the_shortest_useful_step_is_half_fixed_cost_and_half_frames() -> None:
     rules = policy(fixed=0.004, per_frame=0.001)
     assert rules.shortest_seconds(waiting(1, 40)) == pytest.approx(0.008)
     assert rules.shortest_seconds(waiting(1, 2)) == pytest.approx(0.006), "no more is there"
-    assert policy(fixed=0.018, per_frame=0.001).shortest_seconds(waiting(1, 40)) == pytest.approx(0.02)
+    assert policy(fixed=0.018, per_frame=0.001).shortest_seconds(waiting(1, 40)) == pytest.approx(0.036)
     assert policy(fixed=0.001, per_frame=0.1).shortest_seconds(waiting(1, 40)) == pytest.approx(0.101)
 
 
