@@ -23,8 +23,8 @@ class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
     are live streams. `catch_up_seconds`: how far steps of live streams that are late grow, so that what
     every step costs weighs less. `patience_seconds`: how long a step of work that has waited for too long
-    may be, whatever is due, unless that is of no use. `relaxed_seconds`: the bound while there are no live streams. `max_rows`,
-    `max_frames`: bounds on memory.
+    may be, whatever is due, unless that is of no use. `relaxed_seconds`: the bound while there are no live
+    streams. `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
