@@ -90,6 +90,7 @@ def make_app(
     app.router.routes.append(WebSocketRoute("/stream", streams))
     app.add_api_route("/models", api.models, methods=["GET"], openapi_extra=openapi.PAGE)
     app.add_api_route("/models/{name}", api.model, methods=["GET"], openapi_extra=openapi.MODEL_PAGE)
+    app.add_api_route("/capacity", api.capacity, methods=["GET"], openapi_extra=openapi.CAPACITY_PAGE)
     app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.PAGE)
     app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.PAGE)
     app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.PAGE)

@@ -17,6 +17,7 @@ from service.frontend.guard import RpcGuard
 from service.frontend.http_request import RequestRunner
 from service.frontend.intake import Intake
 from service.frontend.live_events import StreamLimits
+from service.frontend.loop_lag import watch_loop
 from service.frontend.metrics import Metrics
 from service.frontend.operations import Operations
 from service.frontend.rest import RestApi
@@ -105,6 +106,7 @@ class Frontend:
         self._spawn(self._streams.sweep())
         self._spawn(self._report())
         self._spawn(self._refresh())
+        self._spawn(watch_loop(self._metrics.loop_lagged))
         self._control.tell(
             {
                 "event": "ready",
@@ -156,6 +158,7 @@ class Frontend:
             return
         self._draining = True
         self._runner.draining = True
+        self._metrics.draining()
         self._streams.refusing = True
         self._streams.go_away("shutting down", grace_seconds)
         self._workers_changed()

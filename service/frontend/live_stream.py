@@ -208,6 +208,8 @@ class LiveStream:
         return self._outstanding_items > self._window_items or len(self._flush_ids) > _MAX_FLUSHES
 
     async def _wait_for_room(self) -> None:
+        if self._link is not None:
+            self._link.stalls += 1
         while self._is_full():
             self._room = asyncio.get_running_loop().create_future()
             await self._room

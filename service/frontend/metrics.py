@@ -13,12 +13,14 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from service.frontend.call import Call
+from service.histogram import SECONDS
 from service.status import Condition
 
 OK = "ok"
 
 _BULK_SECONDS = 10.0
 _DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_STREAM_BUCKETS = (1, 10, 60, 300, 900, 1800, 3600, 7200)
 _AUDIO_BUCKETS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 # Answers that turn work down whatever it is; they count as rejections.
 _REJECTIONS = (
@@ -62,10 +64,11 @@ class Metrics:
             "codec_requests_in_flight", "One-shot requests being served", ["op"], registry=registry
         )
         self._rejected = Counter("codec_rejected", "Work refused", ["reason"], registry=registry)
-        self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
-        self._closed = Counter(
-            "codec_streams_closed", "Live streams ended", ["op", "reason"], registry=registry
+        self._add_stream_metrics(registry)
+        self._loop_lag = Histogram(
+            "codec_event_loop_lag_seconds", "Lateness of the event loop", buckets=SECONDS, registry=registry
         )
+        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
         self._reloads = Counter(
             "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
         )
@@ -74,6 +77,22 @@ class Metrics:
         # Looking labels up costs more than counting.
         self._of_request = lru_cache(maxsize=256)(self._request_children)
         self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+
+    def _add_stream_metrics(self, registry: CollectorRegistry) -> None:
+        self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
+        self._closed = Counter(
+            "codec_streams_closed", "Live streams ended", ["op", "reason"], registry=registry
+        )
+        self._stream_seconds = Histogram(
+            "codec_stream_duration_seconds",
+            "From Opened to the end",
+            ["op"],
+            buckets=_STREAM_BUCKETS,
+            registry=registry,
+        )
+        self._slow = Counter(
+            "codec_stream_slow_consumers", "Live streams ended for not being read", ["op"], registry=registry
+        )
 
     def request_began(self, operation: str) -> None:
         """A request came in."""
@@ -100,9 +119,20 @@ class Metrics:
         """A live stream holds a slot."""
         self._opened.labels(operation).inc()
 
-    def stream_closed(self, operation: str, condition: Condition | None) -> None:
-        """A live stream has ended; `condition` None = by its client, whole."""
+    def stream_closed(self, operation: str, condition: Condition | None, seconds: float) -> None:
+        """A live stream has ended after so long; `condition` None = by its client, whole."""
         self._closed.labels(operation, code_of(condition)).inc()
+        self._stream_seconds.labels(operation).observe(seconds)
+        if condition is Condition.SLOW_CONSUMER:
+            self._slow.labels(operation).inc()
+
+    def loop_lagged(self, seconds: float) -> None:
+        """The event loop ran something that much later than it was due."""
+        self._loop_lag.observe(seconds)
+
+    def draining(self) -> None:
+        """The service takes no new work any more."""
+        self._drain.set(1)
 
     def refused(self, condition: Condition) -> None:
         """Work was turned down, if that is what the condition means."""

@@ -11,7 +11,13 @@ _AUDIO_IN = ("audio/wav", "audio/flac", "audio/ogg", "audio/L16;rate=16000;chann
 
 
 def _parameter(name: str, schema: Json, text: str) -> Json:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": f"{text}; null until every worker has told",
+    }
 
 
 def _choice(name: str, choices: tuple[str, ...]) -> Json:
@@ -80,6 +86,35 @@ def _errors() -> Json:
     }
 
 
+def _capacity_answer() -> Json:
+    count = {"type": "integer"}
+    by_operation: Json = {
+        "type": ["object", "null"],
+        "properties": {"encode": count, "decode": count},
+    }
+    names = {
+        "capacity": "streams of one operation alone that are served in real time, as calibrated",
+        "streams": "streams there are",
+        "room": "streams that would be taken now beside them",
+    }
+    entry: Json = {
+        "model": {"type": "string"},
+        "version": {"type": "string"},
+        "workers": count,
+        "slots": {"type": "object", "properties": {"total": count, "used": count}},
+        **{
+            name: {**by_operation, "description": f"{text}; null until every worker has told"}
+            for name, text in names.items()
+        },
+    }
+    models = {"type": "array", "items": {"type": "object", "properties": entry}}
+    schema = {"type": "object", "properties": {"models": models}}
+    return {
+        "description": "Room for live streams, for each version that takes them",
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
 ENCODE = _operation(
     [_MODEL, _N_Q, _BITRATE, _TOKENS_FORMAT, _PRIORITY],
     _AUDIO_IN,
@@ -108,6 +143,7 @@ BATCH_DECODE = _operation(
     _BATCH.format(answer="`NAME` without `.cdc`, with `.wav` or the ending of the format"),
 )
 PAGE: Json = {"responses": _errors()}
+CAPACITY_PAGE: Json = {"responses": {"200": _capacity_answer(), **_errors()}}
 MODEL_PAGE = PAGE | {
     "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
 }

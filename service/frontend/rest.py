@@ -17,6 +17,7 @@ from codec.errors import CodecError
 from codec.tokens import NO_SIDE, SideInformation, TokenFormat, TokenIdentity, Tokens, from_wire, to_wire
 from service.config import Limits
 from service.frontend.call import Call
+from service.frontend.capacity import capacity_page
 from service.frontend.content_type import audio_body
 from service.frontend.http_errors import error_response
 from service.frontend.http_request import Outcome, RequestRunner, header
@@ -74,6 +75,10 @@ class RestApi:
         default = router.table.default_model
         listed = [asdict(info) | {"default": info.model == default} for info in router.serving()]
         return _json({"models": listed})
+
+    async def capacity(self, request: Request) -> Response:
+        """Live streams that there are, and that there could be."""
+        return _json(capacity_page(self._operations.router))
 
     async def model(self, request: Request) -> Response:
         """One model: what is served, which versions can be asked for, and which were refused."""

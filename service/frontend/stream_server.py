@@ -88,12 +88,12 @@ class StreamServer:
         Raises `ServiceError`, which is for the transport to tell, unless the stream ends well.
         """
         condition: Condition | None = None
-        counted = False
+        opened_at = 0.0
         try:
             with calling().stream():
                 active = await self._open(side, wire.requests)
                 self._metrics.stream_opened(side.name)
-                counted = True
+                opened_at = time.monotonic()
                 await self._converse(active, side, wire)
         except Exception as error:
             problem = problem_of(error)
@@ -106,8 +106,8 @@ class StreamServer:
             condition = Condition.CANCELLED
             raise
         finally:
-            if counted:
-                self._metrics.stream_closed(side.name, condition)
+            if opened_at:
+                self._metrics.stream_closed(side.name, condition, time.monotonic() - opened_at)
 
     def refusal(self) -> ServiceError | None:
         """Why no stream could be opened now, whatever its Open says; None if one might be."""

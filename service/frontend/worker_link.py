@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from service.frontend.call import Call
+from service.histogram import SECONDS, Histogram
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
 from service.places import check_place
@@ -57,6 +59,8 @@ class WorkerLink(asyncio.Protocol):
 
     When the connection ends, every caller gets UNAVAILABLE at once. `done` and `failed` count what became of
     jobs and streams; failed are those that another version might have served: what was asked was right.
+    `stalls`: times that a stream's window was full; `round_trips`: seconds that requests took beside
+    waiting and running in the worker.
     """
 
     def __init__(self, worker_id: str, owner: LinkOwner, max_jobs: int) -> None:
@@ -66,6 +70,8 @@ class WorkerLink(asyncio.Protocol):
         self.queued_seconds = 0.0
         self.done = 0
         self.failed = 0
+        self.stalls = 0
+        self.round_trips = Histogram(SECONDS)
         self._owner = owner
         self._max_jobs = max_jobs
         self._reader = MessageReader()
@@ -115,6 +121,7 @@ class WorkerLink(asyncio.Protocol):
         self._jobs[session] = future
         self._held[line] += 1
         self.queued_seconds += job.audio_seconds
+        began_ns = time.perf_counter_ns()
         self._write(_job_message(job, session, call))
         try:
             result = await call.wait(future)
@@ -132,6 +139,8 @@ class WorkerLink(asyncio.Protocol):
             if self._jobs.pop(session, None) is not None:
                 self._write(Message(Kind.CANCEL, session))
             self._tell_if_idle()
+        between_us = (time.perf_counter_ns() - began_ns) // 1000 - result.queue_us - result.run_us
+        self.round_trips.observe(between_us * 1e-6)
         call.queue_us += result.queue_us
         call.run_us += result.run_us
         return result

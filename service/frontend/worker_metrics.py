@@ -1,13 +1,16 @@
 """Metrics that workers and the routing table tell, read at the moment Prometheus asks."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.frontend.router import Router
+from service.frontend.step_metrics import StepMetrics
 from service.frontend.worker_link import WorkerLink
+from service.histogram import Buckets
 
 _LABELS = ("model", "version", "worker")
 _COUNTERS = frozenset({"cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects"})
@@ -27,10 +30,12 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Part of `Collector`."""
         yield from self._routing()
-        families = _Families()
+        families, steps = _Families(), StepMetrics()
         for link in self._router.links:
             _add_stats(families, link)
+            steps.add(link, _labels(link))
         yield from families.all()
+        yield from steps.all()
 
     def _routing(self) -> Iterator[Metric]:
         used = GaugeMetricFamily("codec_stream_slots_used", "Live streams", labels=_LABELS)
@@ -41,7 +46,7 @@ class WorkerCollector(Collector):
             used.add_metric(labels, link.streams)
             total.add_metric(labels, link.info.slots if link.info else 0)
             jobs.add_metric(labels, link.jobs)
-        yield from (used, total, jobs)
+        yield from (used, total, jobs, *self._links())
         info = GaugeMetricFamily(
             "codec_model_info", "1 for the version that is served", labels=("model", "version", "token_space")
         )
@@ -61,9 +66,40 @@ class WorkerCollector(Collector):
         for (name, stage), count in self._router.load_failures.items():
             failures.add_metric((name, stage), count)
         yield failures
+        yield self._states()
         restarts = CounterMetricFamily("codec_worker_restarts", "Workers that ended without being asked to")
         restarts.add_metric((), self._router.workers_lost)
         yield restarts
+
+    def _links(self) -> Iterator[Metric]:
+        """What the front end has seen of its workers."""
+        stalls = CounterMetricFamily(
+            "codec_stream_credit_stalls", "Times that a client had to wait for its window", labels=_LABELS
+        )
+        trips = HistogramMetricFamily(
+            "codec_ipc_roundtrip_seconds", "Of a request to a worker, queue and run apart", labels=_LABELS
+        )
+        for link in self._router.links:
+            stalls.add_metric(_labels(link), link.stalls)
+            trips_seen = Buckets.from_message(link.round_trips.message())
+            trips.add_metric(_labels(link), list(trips_seen.pairs), trips_seen.total)
+        yield from (stalls, trips)
+
+    def _states(self) -> Metric:
+        """How many workers of a version are in a state."""
+        family = GaugeMetricFamily(
+            "codec_model_state", "Workers by state", labels=("model", "version", "state")
+        )
+        there = {link.worker_id for link in self._router.links}
+        states: Counter[tuple[str, str, str]] = Counter()
+        for routes in self._router.table.models.values():
+            for worker in routes.workers:
+                state = "draining" if worker.draining else "ready" if worker.id in there else "starting"
+                states[routes.name, worker.version, state] += 1
+            states.update((routes.name, version.version, "refused") for version in routes.rejected)
+        for labels, count in states.items():
+            family.add_metric(labels, count)
+        return family
 
 
 class _Families:

@@ -1,23 +1,21 @@
 """What a worker takes on: beyond these limits it refuses at once, it never queues hopefully."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from service.ipc import Operation
 from service.places import check_place
 from service.status import Condition, ServiceError
+from service.worker.capacity import Capacity
 from service.worker.cost import CostModel
-from service.worker.engine import Geometry
-from service.worker.job_queue import Queued
+from service.worker.job_queue import JobQueue, Queued
+from service.worker.lateness import Lateness
 from service.worker.session import Session
 
 _STRETCH = 2
 """A job may be overtaken by its caller's for as long as twice its own run time: short ones pass long ones,
 none starves."""
-
-_LIVE_MESSAGE_SECONDS = 0.08
-_LIVE_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +32,16 @@ class QueueLimits:
 Q = TypeVar("Q", bound=Queued)
 
 
-def admit(job: Q, queued: Collection[Q], run_seconds: Callable[[Q], float], limit: float) -> None:
+def admit(job: Q, queued: JobQueue[Q], run_seconds: Callable[[Q], float], limit: float) -> None:
     """Place a job in the order of its caller's jobs; `run_seconds`: predicted for what is left of one.
 
     Raises `ServiceError` OVERLOADED if there would be more than `limit` seconds of audio in the queue, or
     too much of this caller, or if the job would not be done before its deadline.
     """
-    total = sum(other.pending_seconds for other in queued)
+    total = queued.audio_seconds
     if total + job.pending_seconds > limit:
         raise _overloaded(f"{total:.0f} s of audio are queued")
-    held = sum(other.pending_seconds for other in queued if _same_line(other, job))
+    held = queued.held_seconds(job.caller, bulk=job.bulk)
     check_place(held, limit, total, bulk=job.bulk)
     own = run_seconds(job)
     job.order_ns = job.arrived_ns + round(_STRETCH * own * 1e9)
@@ -76,9 +74,16 @@ def _same_line(one: Queued, other: Queued) -> bool:
 class Admission:
     """Judges new work by predicted run times."""
 
-    def __init__(self, geometry: Geometry, costs: Mapping[Operation, CostModel], limits: QueueLimits) -> None:
-        self._geometry = geometry
+    def __init__(
+        self,
+        capacity: Capacity,
+        costs: Mapping[Operation, CostModel],
+        lateness: Lateness,
+        limits: QueueLimits,
+    ) -> None:
+        self._capacity = capacity
         self._costs = costs
+        self._lateness = lateness
         self._limits = limits
 
     def job_seconds(self, job: Session) -> float:
@@ -86,23 +91,20 @@ class Admission:
         segment = job.segments[0]
         return self._costs[job.operation].seconds(1, segment.ready_frames, segment.n_q)
 
-    def admit_job(self, job: Session, queued: Collection[Session]) -> None:
-        """Place a job in the order of its caller's jobs; raises as `admit`."""
+    def admit_job(self, job: Session, queued: JobQueue[Session]) -> None:
+        """Place a job in the order of its caller's jobs; raises as `admit`, and OVERLOADED for bulk while
+        live streams are behind."""
+        if job.bulk and self._lateness.is_behind(job.arrived_ns):
+            raise _overloaded("live streams are late and bulk has to wait")
         admit(job, queued, self.job_seconds, self._limits.max_queued_audio_seconds)
 
-    def admit_stream(self, operation: Operation, live: Mapping[Operation, int], n_q: int) -> None:
-        """Raise `ServiceError` OVERLOADED if one stream more would not be served in real time.
-
-        The live streams of this worker must be able to step a message of 80 ms each within 80 % of its
-        duration; with shorter messages they batch into fewer, longer steps as load rises.
-        """
-        frames = max(1, round(_LIVE_MESSAGE_SECONDS / self._geometry.frame_seconds))
-        needed = 0.0
-        for kind, cost in self._costs.items():
-            rows = live[kind] + (kind == operation)
-            needed += cost.seconds(rows, frames, n_q) if rows else 0.0
-        if needed > _LIVE_SHARE * frames * self._geometry.frame_seconds:
-            count = sum(live.values())
+    def admit_stream(self, operation: Operation, live: Mapping[Operation, int], now_ns: int) -> None:
+        """Raise `ServiceError` OVERLOADED if one stream more would not be served in real time: by what steps
+        cost now, or because those that there are come late as it is."""
+        count = sum(live.values())
+        if self._lateness.is_behind(now_ns):
+            raise _overloaded(f"{count} live streams are more than this worker serves in real time now")
+        if not self._capacity.fits({kind: rows + (kind == operation) for kind, rows in live.items()}):
             raise _overloaded(f"{count} live streams are all that this worker serves in real time")
 
     def check_pending(self, stream: Session) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _CORRECTION_RATE = 0.05
-_CORRECTION_BOUNDS = (0.25, 4.0)
+_CORRECTION_BOUNDS = (0.25, 64.0)
+_MOST_SURPRISE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class CostModel:
     """Predicted seconds of a step: `fixed + rows·frames·(per_frame + per_code·n_q)`, times a correction.
 
     The correction follows what steps really take, so that a machine that became busier gets shorter
-    chunks; it moves by a twentieth per step and stays within a factor of four.
+    chunks and fewer streams. It moves by a twentieth per step, and no step counts for more than four times
+    what was expected: that one was interrupted.
     """
 
     def __init__(self, fixed: float, per_frame: float, per_code: float) -> None:
@@ -52,14 +54,15 @@ class CostModel:
         left = seconds / self.correction - self.fixed
         return max(1, int(left / self._per_row_frame(n_q)))
 
-    def rows_within(self, seconds: float, frames: int, n_q: int) -> int:
-        """Rows, at least one, that can step this many frames together in the given time."""
-        return max(1, self.frames_within(seconds, n_q) // frames)
+    def even_frames(self, n_q: int) -> int:
+        """Frames, at least one, of which a row costs as much as the step itself."""
+        return max(1, round(self.fixed / self._per_row_frame(n_q)))
 
     def observe(self, timing: Timing) -> None:
         """Learn from a step that ran."""
-        actual = self.correction * timing.seconds / self.seconds(timing.rows, timing.frames, timing.n_q)
-        moved = self.correction + _CORRECTION_RATE * (actual - self.correction)
+        surprise = timing.seconds / self.seconds(timing.rows, timing.frames, timing.n_q)
+        change = _CORRECTION_RATE * (min(surprise, _MOST_SURPRISE) - 1.0)
+        moved = self.correction * (1.0 + change)
         low, high = _CORRECTION_BOUNDS
         self.correction = min(high, max(low, moved))
 

@@ -12,6 +12,8 @@ from service.worker.session import Session, SessionKey
 from service.worker.sessions import Sessions
 from service.worker.stats import Stats
 
+_READING_NS = 1_000_000
+"""What came while a step ran is read within so long of its end."""
 _OPERATIONS = frozenset(int(operation) for operation in Operation)
 
 
@@ -33,6 +35,7 @@ class Intake:
         self._outbox = outbox
         self._stats = stats
         self._clock = clock
+        self._step_ns = (0, -_READING_NS)
         self._handlers = {
             Kind.JOB: self._job,
             Kind.BULK: self._job,
@@ -58,6 +61,15 @@ class Intake:
             # A session that exists under this key is the one that the message was for: `create` takes no
             # key twice.
             self.fail(key, error)
+
+    def stepped(self, started_ns: int, ended_ns: int) -> None:
+        """Nothing was read meanwhile."""
+        self._step_ns = started_ns, ended_ns
+
+    def _earliest_ns(self, now_ns: int) -> int:
+        """Since when a message that is read now may have been there."""
+        started_ns, ended_ns = self._step_ns
+        return started_ns if now_ns - ended_ns < _READING_NS else now_ns
 
     def fail(self, key: SessionKey, error: ServiceError) -> None:
         """End a session, or one that could not begin, in an error."""
@@ -93,13 +105,13 @@ class Intake:
             raise ServiceError(Condition.DEADLINE_EXCEEDED, text)
         job.open_segment().push(items, job.n_q, 0, job.arrived_ns)
         job.flush(0)
-        self._admission.admit_job(job, list(self._sessions.jobs))
+        self._admission.admit_job(job, self._sessions.jobs)
         self._sessions.jobs.add(job)
 
     def _open(self, key: SessionKey, message: Message) -> None:
         live = self._sessions.live()
         stream = self._create(key, message)
-        self._admission.admit_stream(stream.operation, live, stream.n_q)
+        self._admission.admit_stream(stream.operation, live, stream.arrived_ns)
         self._stats.of(stream.operation).streams += 1
         self._outbox.opened(stream)
 
@@ -117,7 +129,8 @@ class Intake:
         n_q = message.n_q or stream.n_q
         payload.check_n_q(n_q, self._geometry)
         items = payload.parse(stream.operation, message, n_q, self._geometry)
-        stream.push(items, n_q, message.sequence, self._clock())
+        now_ns = self._clock()
+        stream.push(items, n_q, message.sequence, now_ns, self._earliest_ns(now_ns))
         self._admission.check_pending(stream)
         self.settle(stream)
 

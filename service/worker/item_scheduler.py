@@ -19,7 +19,8 @@ from service.worker.item_policy import ItemBatch, ItemLimits, ItemPolicy
 from service.worker.item_queue import ItemQueue
 from service.worker.outbox import Emit, Outbox
 from service.worker.session import SessionKey
-from service.worker.stats import Stats
+from service.worker.stats import Stats, Step
+from service.worker.step_stats import class_of
 
 _LOG = logging.getLogger(__name__)
 _OPERATIONS = frozenset(int(operation) for operation in Operation)
@@ -75,18 +76,24 @@ class ItemScheduler:
         return self._queue.jobs.has_work
 
     @property
+    def wait_seconds(self) -> float:
+        """Nothing here waits for what may come."""
+        return 0.0
+
+    @property
     def is_idle(self) -> bool:
         """Whether there is no job at all."""
         return not len(self._queue)
 
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
-        gauges = {
+        gauges: dict[str, Any] = {
             "slots": 0,
             "slots_used": 0,
             "max_jobs": self._config.max_jobs,
             "jobs_queued": len(self._queue),
             "queued_audio_seconds": self._queue.jobs.audio_seconds,
+            "queue": self._queue.jobs.gauges(),
         }
         return self._stats.snapshot(gauges, self._model.costs)
 
@@ -157,7 +164,7 @@ class ItemScheduler:
         job = ItemJob(key, message.n_q, item, frames, seconds, arrived_ns=now_ns, deadline_ns=message.value)
         job.caller, job.bulk = caller, bulk
         limit = self._config.queue.max_queued_audio_seconds
-        admit(job, list(self._queue.jobs), self._policy.run_seconds, limit)
+        admit(job, self._queue.jobs, self._policy.run_seconds, limit)
         self._queue.add(job)
 
     def _check_new(self, key: SessionKey) -> None:
@@ -194,6 +201,7 @@ class ItemScheduler:
         for job in dict.fromkeys(batch.jobs):
             job.started_ns = job.started_ns or started_ns
             job.run_ns += run_ns
+            self._queue.jobs.ran(job)
             if not job.left:
                 self._deliver(job)
 
@@ -226,4 +234,6 @@ class ItemScheduler:
     def _count(self, batch: ItemBatch, predicted_seconds: float, run_ns: int) -> None:
         rows = len(batch.pieces)
         self._model.costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
-        self._stats.of(batch.operation).count_step(rows, batch.own_frames, run_ns, predicted_seconds)
+        audio_seconds = batch.frames * self._model.geometry.frame_seconds
+        step = Step(rows, batch.own_frames, run_ns, predicted_seconds, audio_seconds)
+        self._stats.count_step(batch.operation, class_of(is_job=True, bulk=batch.jobs[0].bulk), step)

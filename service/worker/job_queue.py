@@ -55,7 +55,7 @@ class JobQueue(Generic[Q]):
     @property
     def audio_seconds(self) -> float:
         """Audio of all jobs that is still to be run."""
-        return sum(job.pending_seconds for job in self)
+        return self._interactive.audio_seconds + self._bulk.audio_seconds
 
     @property
     def has_work(self) -> bool:
@@ -66,9 +66,24 @@ class JobQueue(Generic[Q]):
         """Jobs of a caller in a class."""
         return self._class(bulk).held(caller)
 
+    def held_seconds(self, caller: int, *, bulk: bool) -> float:
+        """Audio of a caller in a class that is still to be run."""
+        return self._class(bulk).held_seconds(caller)
+
+    def gauges(self) -> dict[str, dict[str, float]]:
+        """Jobs and seconds of audio by class."""
+        classes = {"interactive": self._interactive, "bulk": self._bulk}
+        return {
+            name: {"depth": len(jobs), "audio_seconds": jobs.audio_seconds} for name, jobs in classes.items()
+        }
+
     def add(self, job: Q) -> None:
         """Put an admitted job in line."""
         self._class(job.bulk).add(job)
+
+    def ran(self, job: Q) -> None:
+        """A step has run that was part of a job."""
+        self._class(job.bulk).count(job)
 
     def discard(self, job: Q) -> None:
         """Forget a job; harmless if it is not in line."""
@@ -109,30 +124,50 @@ class _Class(Generic[Q]):
     def __init__(self, patience_ns: int) -> None:
         self._patience_ns = patience_ns
         self._jobs: dict[int, list[Q]] = {}
+        self._seconds: dict[Q, float] = {}
+        self._held_seconds: dict[int, float] = {}
         self._turns = Turns()
         self._served_ns = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._jobs.values()))
+        return len(self._seconds)
 
     def __iter__(self) -> Iterator[Q]:
         return chain.from_iterable(self._jobs.values())
 
+    @property
+    def audio_seconds(self) -> float:
+        return sum(self._held_seconds.values())
+
     def held(self, caller: int) -> int:
         return len(self._jobs.get(caller, ()))
+
+    def held_seconds(self, caller: int) -> float:
+        return self._held_seconds.get(caller, 0.0)
 
     def add(self, job: Q) -> None:
         if not self._jobs:
             self._served_ns = max(self._served_ns, job.arrived_ns)
         insort(self._jobs.setdefault(job.caller, []), job, key=lambda other: other.order_ns)
+        self._held_seconds.setdefault(job.caller, 0.0)
+        self._seconds[job] = 0.0
+        self.count(job)
+
+    def count(self, job: Q) -> None:
+        if job in self._seconds:
+            seconds = job.pending_seconds
+            self._held_seconds[job.caller] += seconds - self._seconds[job]
+            self._seconds[job] = seconds
 
     def discard(self, job: Q) -> None:
         own = self._jobs.get(job.caller)
         if own is None or job not in own:
             return
         own.remove(job)
+        self._held_seconds[job.caller] -= self._seconds.pop(job)
         if not own:
-            del self._jobs[job.caller]
+            # With the last job goes what rounding has left.
+            del self._jobs[job.caller], self._held_seconds[job.caller]
 
     def is_overdue(self, now_ns: int, blocked: Set[int]) -> bool:
         if not self._jobs or now_ns - self._served_ns <= self._patience_ns:

@@ -21,14 +21,15 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
-    are live streams, which is how long a live message may have to wait behind other work.
-    `bulk_seconds`: how far bulk steps shrink to be over when the next live message is due; shorter ones
-    would go into what every step costs. `relaxed_seconds`: the bound while there are no live streams.
-    `max_rows`, `max_frames`: bounds on memory.
+    are live streams. `catch_up_seconds`: how far steps of live streams that are late grow, so that what
+    every step costs weighs less. `patience_seconds`: how long a step of work that has waited for too long
+    may be, whatever is due, unless that is of no use. `relaxed_seconds`: the bound while there are no live
+    streams. `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
-    bulk_seconds: float = 0.010
+    catch_up_seconds: float = 0.100
+    patience_seconds: float = 0.010
     relaxed_seconds: float = 0.040
     max_rows: int = 64
     max_frames: int = 500
@@ -50,15 +51,20 @@ class Policy:
         parts = -(-ready // most)
         return -(-ready // parts)
 
-    def target_seconds(self, head: Session, slack_seconds: float | None) -> float:
-        """How long a step for `head` may take; `slack_seconds`: until a live message is due, None = there
-        are no live streams."""
+    def live_seconds(self, late_seconds: float) -> float:
+        """How long a step of live streams may take that are so late."""
         limits = self._limits
-        if slack_seconds is None:
-            return limits.relaxed_seconds
-        if not head.bulk:
-            return limits.target_seconds
-        return max(limits.bulk_seconds, min(slack_seconds, limits.target_seconds))
+        return min(limits.catch_up_seconds, max(limits.target_seconds, late_seconds))
+
+    def shortest_seconds(self, head: Session) -> float:
+        """The shortest step of `head` that is of use: half of it is more than what every step costs."""
+        segment, cost = head.segments[0], self._costs[head.operation]
+        frames = min(
+            segment.ready_frames,
+            cost.even_frames(segment.n_q),
+            cost.frames_within(self._limits.catch_up_seconds, segment.n_q),
+        )
+        return cost.seconds(1, frames, segment.n_q)
 
     def batch(self, head: Session, others: Iterable[Session], target_seconds: float) -> Batch:
         """`head` with those that have the same chunk and gain from running together.

@@ -1,6 +1,7 @@
 """The heart of a worker: messages come in, bounded steps run, messages go out. No sockets, no torch."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +12,19 @@ from numpy.typing import NDArray
 from service.ipc import Message, Operation
 from service.status import Condition, ServiceError
 from service.worker.admission import Admission, QueueLimits
+from service.worker.capacity import Capacity
 from service.worker.cost import CostModel, Timing
 from service.worker.engine import Engine, Geometry
 from service.worker.intake import Intake
+from service.worker.lateness import Lateness
 from service.worker.outbox import Emit, Outbox
 from service.worker.policy import Batch, Policy, StepLimits
 from service.worker.session import Session
 from service.worker.sessions import Sessions
-from service.worker.stats import Stats
+from service.worker.slack import Slack, SlackLimits
+from service.worker.stats import Stats, Step
 from service.worker.step import run_step
+from service.worker.step_stats import class_of
 
 Output = NDArray[Any]
 _LOG = logging.getLogger(__name__)
@@ -33,6 +38,7 @@ class SchedulerConfig:
     max_jobs: int = 64
     queue: QueueLimits = field(default_factory=QueueLimits)
     step: StepLimits = field(default_factory=StepLimits)
+    slack: SlackLimits = field(default_factory=SlackLimits)
 
 
 class Scheduler:
@@ -51,16 +57,26 @@ class Scheduler:
         self._costs = costs
         self._clock = clock
         self._stats = Stats()
+        self._limits = config.step
         self._policy = Policy(costs, config.step)
+        self._slack = Slack(config.slack)
+        self._lateness = Lateness()
+        self._ask_again_ns = 0
         self._sessions = Sessions(geometry, config.slots, config.max_jobs)
         self._outbox = Outbox(emit)
-        admission = Admission(geometry, costs, config.queue)
+        self._capacity = Capacity(geometry, costs, config.slots)
+        admission = Admission(self._capacity, costs, self._lateness, config.queue)
         self._intake = Intake(geometry, self._sessions, admission, self._outbox, self._stats, clock)
 
     @property
     def has_work(self) -> bool:
-        """Whether a step could run now."""
+        """Whether there is work that could be stepped, now or when live streams leave room for it."""
         return self._sessions.has_work
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait with the next step if no message comes; 0 unless `step` has just put it off."""
+        return max(0, self._ask_again_ns - self._clock()) / 1e9
 
     @property
     def is_idle(self) -> bool:
@@ -69,7 +85,19 @@ class Scheduler:
 
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
-        return self._stats.snapshot(self._sessions.gauges(), self._costs)
+        live = self._sessions.live()
+        behind = self._lateness.is_behind(self._clock())
+        capacity = {
+            "streams": {kind.name.lower(): count for kind, count in live.items()},
+            "capacity": {kind.name.lower(): self._capacity.calibrated(kind) for kind in Operation},
+            "room": {
+                kind.name.lower(): 0 if behind else self._capacity.room(kind, live) for kind in Operation
+            },
+            "realtime_factor": {
+                kind.name.lower(): self._capacity.real_time_factor(kind) for kind in Operation
+            },
+        }
+        return self._stats.snapshot(self._sessions.gauges() | capacity, self._costs)
 
     def handle(self, connection: int, message: Message) -> None:
         """Take in one message of a front end.
@@ -97,16 +125,32 @@ class Scheduler:
             self._intake.fail(job.key, ServiceError(Condition.DEADLINE_EXCEEDED, text))
 
     def step(self) -> bool:
-        """Run one bounded step; False when there was nothing to run."""
+        """Run one bounded step; False when there was nothing to run, or nothing that may run now."""
         self.expire()
-        now_ns = self._clock()
+        now_ns = self._ask_again_ns = self._clock()
         head = self._sessions.next(now_ns)
         if head is None:
             return False
-        companions = self._sessions.companions(head)
-        target_seconds = self._policy.target_seconds(head, self._sessions.slack_seconds(now_ns))
-        self._run(self._policy.batch(head, companions, target_seconds), now_ns)
+        seconds = self._granted_seconds(head, now_ns)
+        if not seconds:
+            return False
+        self._run(self._policy.batch(head, self._sessions.companions(head), seconds), now_ns)
         return True
+
+    def _granted_seconds(self, head: Session, now_ns: int) -> float:
+        """How long a step for `head` may take; 0 = live streams are about to speak."""
+        if not head.is_job and not head.is_ahead(now_ns):
+            late_ns = head.lateness_ns(now_ns)
+            self._lateness.note(late_ns, now_ns)
+            return self._policy.live_seconds(late_ns / 1e9)
+        if not self._sessions.has_streams:
+            return self._limits.relaxed_seconds
+        shortest = self._policy.shortest_seconds(head)
+        if self._sessions.jobs.is_overdue(now_ns):
+            return max(shortest, self._limits.patience_seconds)
+        due_ns = self._sessions.due_ns(now_ns)
+        seconds, self._ask_again_ns = self._slack.grant(due_ns, now_ns, shortest)
+        return min(seconds, max(shortest, self._limits.target_seconds))
 
     def _run(self, batch: Batch, started_ns: int) -> None:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]
@@ -121,21 +165,37 @@ class Scheduler:
             self._fail_batch(batch)
             return
         run_ns = self._clock() - started_ns
+        self._intake.stepped(started_ns, started_ns + run_ns)
         self._count(batch, predicted, run_ns)
+        if not batch.sessions[0].is_job:
+            self._slack.ran(run_ns, started_ns + run_ns)
         for session, output, since_ns in zip(batch.sessions, outputs, waiting_since_ns, strict=True):
             if not self._sessions.holds(session):
+                continue
+            if batch.operation == Operation.DECODE and not math.isfinite(output.sum()):
+                self._fail_nonfinite(session)
                 continue
             session.started_ns = session.started_ns or started_ns
             session.run_ns += run_ns
             if session.is_job:
                 self._deliver_job(session, output)
             else:
-                session.pace(batch.frames, started_ns)
+                late_seconds = (started_ns - since_ns + run_ns) / 1e9
+                self._count_message(batch.operation, late_seconds, is_first=session.started_ns == started_ns)
+                session.pace(batch.frames, since_ns)
                 self._deliver_stream(session, output, started_ns - since_ns, run_ns)
+
+    def _count_message(self, operation: Operation, late_seconds: float, *, is_first: bool) -> None:
+        steps = self._stats.steps[operation]
+        steps.lateness_seconds.observe(late_seconds)
+        if is_first:
+            steps.first_output_seconds.observe(late_seconds)
+        self._slack.earn(late_seconds)
 
     def _deliver_job(self, job: Session, output: Output) -> None:
         _, items = job.deliver(output)
         job.outputs.append(items)
+        self._sessions.jobs.ran(job)
         if job.segments[0].finished:
             self._outbox.result(job)
             self._stats.of(job.operation).jobs += 1
@@ -149,6 +209,11 @@ class Scheduler:
         self._sessions.step_aside(stream)
         self._intake.settle(stream)
 
+    def _fail_nonfinite(self, session: Session) -> None:
+        self._stats.steps[session.operation].nonfinite_outputs += 1
+        text = "the model gave NaN or infinity for this input; report this"
+        self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
+
     def _fail_batch(self, batch: Batch) -> None:
         self._stats.engine_errors += 1
         for session in batch.sessions:
@@ -156,6 +221,9 @@ class Scheduler:
             self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
 
     def _count(self, batch: Batch, predicted_seconds: float, run_ns: int) -> None:
-        rows = len(batch.sessions)
+        rows, head = len(batch.sessions), batch.sessions[0]
         self._costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
-        self._stats.of(batch.operation).count_step(rows, rows * batch.frames, run_ns, predicted_seconds)
+        audio_seconds = batch.frames * head.geometry.frame_seconds
+        step = Step(rows, rows * batch.frames, run_ns, predicted_seconds, audio_seconds)
+        name = class_of(is_job=head.is_job, bulk=head.bulk)
+        self._stats.count_step(batch.operation, name, step)

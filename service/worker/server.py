@@ -28,7 +28,11 @@ class Work(Protocol):
 
     @property
     def has_work(self) -> bool:
-        """Whether a step could run now."""
+        """Whether there is work that could be stepped, now or a little later."""
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait with the next step if no message comes."""
 
     def snapshot(self) -> dict[str, Any]:
         """Counters and gauges, ready for JSON."""
@@ -43,7 +47,7 @@ class Work(Protocol):
         """Stop or resume stepping for a front end that does not read its results."""
 
     def step(self) -> bool:
-        """Run one bounded step; False when there was nothing to run."""
+        """Run one bounded step; False when there was nothing to run, or nothing that may run now."""
 
 
 class Server:
@@ -115,9 +119,8 @@ class Server:
         return any(connection.has_output for connection in self._connections.values())
 
     def _timeout(self) -> float:
-        if self._scheduler.has_work:
-            return 0.0
-        return max(0.0, self._next_stats - time.monotonic())
+        until_stats = max(0.0, self._next_stats - time.monotonic())
+        return min(until_stats, self._scheduler.wait_seconds) if self._scheduler.has_work else until_stats
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()

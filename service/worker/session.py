@@ -15,6 +15,10 @@ NOTHING_CONSUMED = 0xFFFF_FFFF
 """Sequence in a DATA that is sent before the first input of the stream is consumed wholly."""
 
 _BURST_NS = 1_000_000_000
+_WINDOW_NS = 2_000_000_000
+_PAUSE_NS = 60_000_000
+_UNSTEADY_NS = 4_000_000
+_TRUST = 8
 
 
 class SessionKey(NamedTuple):
@@ -29,8 +33,8 @@ class Session:
     """State of one session; everything causal is a stream, so a job is a stream that is flushed at once.
 
     `deadline_ns`: monotonic clock, 0 = none. `caller`, `bulk`, `order_ns`: see `Queued`. `outputs`: what a
-    job `paced_ns`: the moment up to which a real-time source would have spoken. `due_ns`: when
-    a live source, which sends as it speaks, has its next message.
+    job has given so far. `paced_ns`: when a real-time source would have spoken what was served. `due_ns`:
+    when a live source, which sends as it speaks, has its next message.
     """
 
     key: SessionKey
@@ -84,10 +88,24 @@ class Session:
         lag = self.geometry.delay_samples if self.operation == Operation.ENCODE else 0
         self.open_segment().flush(flush_id, lag)
 
-    def push(self, items: NDArray[Any], n_q: int, sequence: int, now_ns: int) -> None:
-        """Input of a live stream."""
+    def push(
+        self, items: NDArray[Any], n_q: int, sequence: int, now_ns: int, earliest_ns: int | None = None
+    ) -> None:
+        """Input of a live stream; `earliest_ns`: since when it may have waited to be read, None = now."""
         self.open_segment().push(items, n_q, sequence, now_ns)
-        self.due_ns = now_ns + round(len(items) / self.items_per_frame * self.geometry.frame_seconds * 1e9)
+        came_ns = self._came_ns(now_ns if earliest_ns is None else earliest_ns, now_ns)
+        self.due_ns = came_ns + round(len(items) / self.items_per_frame * self.geometry.frame_seconds * 1e9)
+
+    def _came_ns(self, earliest_ns: int, now_ns: int) -> int:
+        """When a message came that is read now, in the steady time of its source: when it was due if that
+        may be; what came a little late, or has been read late, moves that a little."""
+        due_ns = self.due_ns
+        if due_ns > now_ns:
+            return now_ns - (now_ns - earliest_ns) // _TRUST
+        if not due_ns or now_ns - due_ns > _PAUSE_NS:
+            return now_ns
+        late_ns = max(0, earliest_ns - due_ns)
+        return due_ns + (late_ns if late_ns > _UNSTEADY_NS else late_ns // _TRUST)
 
     def deliver(self, output: NDArray[Any]) -> tuple[int, NDArray[Any]]:
         """Account for the output `[item, width]` of a step of the front segment.
@@ -105,7 +123,15 @@ class Session:
         """Whether the stream has been served more than a real-time source could have said by now."""
         return self.paced_ns - now_ns > _BURST_NS
 
-    def pace(self, frames: int, now_ns: int) -> None:
-        """Account for frames served to a live stream."""
+    def pace(self, frames: int, arrived_ns: int) -> None:
+        """Account for frames served to a live stream, of input that came then.
+
+        A source that was kept waiting, by this worker or on the way, for no longer than a window holds is
+        not ahead when it is caught up with.
+        """
         served_ns = round(frames * self.geometry.frame_seconds * 1e9)
-        self.paced_ns = max(self.paced_ns, now_ns) + served_ns
+        self.paced_ns = max(self.paced_ns, arrived_ns - _WINDOW_NS) + served_ns
+
+    def lateness_ns(self, now_ns: int) -> int:
+        """How long a real-time source has waited for its next frame to be stepped; below 0 for one ahead."""
+        return now_ns - max(self.paced_ns, self.segments[0].waiting_since_ns)

@@ -1,6 +1,7 @@
 """All sessions of a worker, the rows that they hold, and who is in line."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from service.ipc import Kind, Message, Operation, ProtocolError
 from service.places import check_place
@@ -9,8 +10,6 @@ from service.worker.engine import Geometry
 from service.worker.job_queue import JobQueue
 from service.worker.session import Session, SessionKey
 from service.worker.slots import SlotPool
-
-_FAR_NS = 1_000_000_000
 
 
 class Sessions:
@@ -23,6 +22,7 @@ class Sessions:
         self._stream_rows = SlotPool(slots)
         self._job_rows = SlotPool(max_jobs, first_row=slots)
         self._all: dict[SessionKey, Session] = {}
+        self._streams: dict[SessionKey, Session] = {}
         self._ready: dict[SessionKey, Session] = {}
 
     def __len__(self) -> int:
@@ -69,6 +69,9 @@ class Sessions:
         )
         session.caller, session.bulk = message.sequence, bulk
         self._all[key] = session
+        if not is_job:
+            self._streams[key] = session
+            session.paced_ns = now_ns
         return session
 
     def line_up(self, stream: Session) -> None:
@@ -85,6 +88,7 @@ class Sessions:
     def drop(self, session: Session) -> None:
         """Forget a session and free its row."""
         del self._all[session.key]
+        self._streams.pop(session.key, None)
         self._ready.pop(session.key, None)
         if session.is_job:
             self.jobs.discard(session)
@@ -97,8 +101,8 @@ class Sessions:
     def live(self) -> dict[Operation, int]:
         """Number of open streams."""
         count = dict.fromkeys(Operation, 0)
-        for session in self._all.values():
-            count[session.operation] += not session.is_job
+        for stream in self._streams.values():
+            count[stream.operation] += 1
         return count
 
     def set_blocked(self, connection: int, blocked: bool) -> None:
@@ -128,12 +132,14 @@ class Sessions:
                 ahead[stream.caller] = stream
         return self.jobs.next(now_ns, ahead)
 
-    def slack_seconds(self, now_ns: int) -> float | None:
-        """Time until a live stream that has kept to its pace will say more; None if no stream is open."""
-        if not self._stream_rows.used:
-            return None
-        due_ns = (session.due_ns for session in self._all.values() if session.due_ns > now_ns)
-        return (min(due_ns, default=now_ns + _FAR_NS) - now_ns) / 1e9
+    @property
+    def has_streams(self) -> bool:
+        """Whether a live stream is open."""
+        return self._stream_rows.used > 0
+
+    def due_ns(self, now_ns: int) -> Iterator[int]:
+        """When the live streams that keep to real time have their next messages, or had."""
+        return (s.due_ns for s in self._streams.values() if not s.is_ahead(now_ns))
 
     def companions(self, head: Session) -> Iterator[Session]:
         """Sessions that might step together with `head`, best first."""
@@ -144,7 +150,7 @@ class Sessions:
         if sessions[0].is_job or sessions[0].is_ahead(now_ns):
             self.jobs.charge(sessions, seconds, now_ns)
 
-    def gauges(self) -> dict[str, int | float]:
+    def gauges(self) -> dict[str, Any]:
         """Present amounts, for the stats."""
         return {
             "slots": self._stream_rows.size,
@@ -152,6 +158,7 @@ class Sessions:
             "max_jobs": self._job_rows.size,
             "jobs_queued": len(self.jobs),
             "queued_audio_seconds": self.jobs.audio_seconds,
+            "queue": self.jobs.gauges(),
             "generation_mismatches": self._stream_rows.mismatches + self._job_rows.mismatches,
         }
 

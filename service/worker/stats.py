@@ -1,6 +1,7 @@
 """What a worker counts; sent to front ends about once a second as the JSON of `Stats.snapshot`."""
 
 import resource
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from service.ipc import Operation
 from service.status import Condition
 from service.worker.cost import CostModel
+from service.worker.step_stats import Class, OperationSteps, steps_by_operation
 
 
 @dataclass(slots=True)
@@ -32,6 +34,19 @@ class OperationStats:
         self.predicted_seconds += predicted_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that ran. `frames`: of all rows together; `audio_seconds`: that each of them moved on by;
+    `predicted_seconds`: by the cost model before.
+    """
+
+    rows: int
+    frames: int
+    run_ns: int
+    predicted_seconds: float
+    audio_seconds: float
+
+
 @dataclass(slots=True)
 class Stats:
     """Counters since the worker started. `failed`: ended sessions by name of the condition.
@@ -47,6 +62,16 @@ class Stats:
     late_messages: int = 0
     engine_errors: int = 0
     disconnects: int = 0
+    steps: dict[Operation, OperationSteps] = field(default_factory=steps_by_operation)
+    _told: tuple[float, float] = field(default_factory=lambda: (time.monotonic(), 0.0), init=False)
+
+    def count_step(self, operation: Operation, name: Class, step: Step) -> None:
+        """A step ran for sessions of a class."""
+        seconds = step.run_ns / 1e9
+        self.of(operation).count_step(step.rows, step.frames, step.run_ns, step.predicted_seconds)
+        steps = self.steps[operation]
+        steps.by_class[name].count(step.rows, step.frames, seconds, step.audio_seconds)
+        steps.cost_error_ratio.observe(seconds / step.predicted_seconds)
 
     def of(self, operation: Operation) -> OperationStats:
         """The counters of an operation."""
@@ -57,13 +82,16 @@ class Stats:
         name = condition.name.lower()
         self.failed[name] = self.failed.get(name, 0) + 1
 
-    def snapshot(
-        self, gauges: Mapping[str, int | float], costs: Mapping[Operation, CostModel]
-    ) -> dict[str, Any]:
+    def snapshot(self, gauges: Mapping[str, Any], costs: Mapping[Operation, CostModel]) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
         return {
-            **asdict(self),
+            "encode": asdict(self.encode),
+            "decode": asdict(self.decode),
+            "failed": self.failed,
+            **{name: getattr(self, name) for name in _COUNTERS},
             **gauges,
+            "steps": {kind.name.lower(): steps.message() for kind, steps in self.steps.items()},
+            "busy_ratio": self._busy_ratio(),
             "resident_memory_bytes": _resident_bytes(),
             "cost": {
                 operation.name.lower(): {
@@ -75,6 +103,16 @@ class Stats:
                 for operation, cost in costs.items()
             },
         }
+
+    def _busy_ratio(self) -> float:
+        """Share of the time since the last snapshot in which a step ran."""
+        now, busy = time.monotonic(), self.encode.busy_seconds + self.decode.busy_seconds
+        then, before = self._told
+        self._told = (now, busy)
+        return min(1.0, (busy - before) / (now - then)) if now > then else 0.0
+
+
+_COUNTERS = ("cancelled", "late_messages", "engine_errors", "disconnects")
 
 
 def _resident_bytes() -> int:

@@ -10,6 +10,7 @@ from tests.bench.running_service import RunningService
 
 _TIMEOUT_SECONDS = 5.0
 _CAPACITY = "codec_stream_capacity"
+_DUPLEX = "duplex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,16 @@ class Scrape:
         return sum(found) if found else None
 
     def capacity(self, operation: str) -> float | None:
-        """Live streams of an operation that all workers together say they can carry; None if they do not.
+        """Clients that all workers together say they can carry; None if they do not.
 
-        A gauge without the operation among its labels counts for every operation.
+        A duplex client is a stream of either operation, which shares what one of the others would have.
         """
-        own = self.total(_CAPACITY, op=operation)
-        return own if own is not None else self.total(_CAPACITY)
+        if operation != _DUPLEX:
+            return self.total(_CAPACITY, op=operation)
+        parts = [self.total(_CAPACITY, op=kind) for kind in ("encode", "decode")]
+        if not all(parts):
+            return None
+        return float(int(1 / sum(1 / part for part in parts if part)))
 
 
 def capacity_page(service: RunningService) -> dict[str, Any]:

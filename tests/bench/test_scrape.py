@@ -7,8 +7,9 @@ codec_worker_busy_seconds_total{op="encode",worker="a"} 1.5
 codec_worker_busy_seconds_total{op="encode",worker="b"} 2
 codec_worker_busy_seconds_total{op="decode",worker="a"} 4
 # TYPE codec_stream_capacity gauge
-codec_stream_capacity{worker="a"} 30
-codec_stream_capacity{worker="b"} 20
+codec_stream_capacity{op="encode",worker="a"} 30
+codec_stream_capacity{op="encode",worker="b"} 20
+codec_stream_capacity{op="decode",worker="a"} 30
 """
 
 
@@ -20,7 +21,8 @@ def test_totals_are_over_series_that_carry_the_labels() -> None:
 
 
 def test_capacity_is_that_of_all_workers() -> None:
-    assert Scrape.parse(TEXT).capacity("encode") == 50
-    own = TEXT + 'codec_stream_capacity{op="decode",worker="c"} 7\n'
-    assert Scrape.parse(own).capacity("decode") == 7
+    scrape = Scrape.parse(TEXT)
+    assert (scrape.capacity("encode"), scrape.capacity("decode")) == (50, 30)
+    assert scrape.capacity("duplex") == 18, "each takes a fiftieth and a thirtieth"
     assert Scrape.parse("").capacity("decode") is None
+    assert Scrape.parse("").capacity("duplex") is None

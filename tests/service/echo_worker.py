@@ -10,6 +10,7 @@ ceiling benchmark measures what is left when the model costs nothing.
 import argparse
 import asyncio
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -112,7 +113,8 @@ class EchoConnection(asyncio.Protocol):
         self._streams: dict[int, _Stream] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._transport: asyncio.Transport | None = None
-        self._counts = {"cancelled": 0, "live_streams": 0}
+        most = {"encode": config.slots, "decode": config.slots}
+        self._counts: dict[str, Any] = {"cancelled": 0, "live_streams": 0, "capacity": most, "room": most}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -124,6 +126,7 @@ class EchoConnection(asyncio.Protocol):
             decoder_reach_frames=config.decoder_reach_frames,
         )  # fmt: skip
         self._send(Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode()))
+        self._tell()
 
     def data_received(self, data: bytes) -> None:
         for message in self._reader.feed(data):
@@ -195,7 +198,8 @@ class EchoConnection(asyncio.Protocol):
         self._send(reply._replace(kind=Kind.FLUSHED))
 
     def _tell(self, **counts: int) -> None:
-        self._counts |= counts
+        streams = Counter(stream.operation.name.lower() for stream in self._streams.values())
+        self._counts |= {**counts, "streams": {"encode": streams["encode"], "decode": streams["decode"]}}
         self._send(Message(Kind.STATS, payload=json.dumps(self._counts).encode()))
 
     def _send(self, message: Message) -> None:

@@ -39,6 +39,8 @@ def test_input_beyond_the_window_is_not_read_but_nothing_is_lost() -> None:
             talk.send(open_encode(1), *(audio(1600) for _ in range(30)))
             talk.finish()
             answers = talk.rest()
+        assert service.metric("codec_stream_credit_stalls_total") >= 10
+        assert service.metric("codec_stream_duration_seconds_count", op="encode") == 1
     frames = [answer.tokens.first_frame for answer in answers if answer.WhichOneof("message") == "tokens"]
     assert frames == sorted(frames)
     assert answers[-1].summary == pb.Summary(n_samples=48_000, n_frames=frames_of(48_000))
@@ -54,6 +56,7 @@ def test_a_client_that_does_not_read_is_closed() -> None:
                 talk.send(open_decode(format=pb.PCM_FORMAT_F32LE), *(tokens(50, n_q=1) for _ in range(60)))
                 wait_until(lambda: service.metric("codec_streams_closed_total", reason="slow_consumer") == 1)
                 wait_until(lambda: service.metric("codec_worker_live_streams") == 0)
+                assert service.metric("codec_stream_slow_consumers_total", op="decode") == 1
                 assert talk.status()[0] is grpc.StatusCode.ABORTED
             with Talk(channel) as other:
                 other.send(open_encode(), audio(640))

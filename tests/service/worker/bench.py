@@ -34,9 +34,14 @@ class SchedulerDriver:
         for message in messages:
             self.scheduler.handle(connection, message)
 
+    def wait(self) -> bool:
+        """Turn the clock to when a step that was put off may run; False if there is none."""
+        self.pass_time(seconds := self.scheduler.wait_seconds)
+        return bool(seconds)
+
     def run(self) -> list[Message]:
         """Step until there is nothing to do; what was sent since the last call."""
-        while self.scheduler.step():
+        while self.scheduler.step() or self.wait():
             pass
         messages = [message for _, message in self.sent]
         self.sent.clear()
@@ -46,15 +51,16 @@ class SchedulerDriver:
 class Bench(SchedulerDriver):
     """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
 
-    def __init__(self, config: SchedulerConfig = CONFIG) -> None:
+    def __init__(self, config: SchedulerConfig = CONFIG, cost: tuple[float, float] = (0.001, 0.002)) -> None:
         super().__init__()
+        self.cost = costs(*cost)
         self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)
         self.scheduler: Scheduler = Scheduler(
-            GEOMETRY, self.engine, costs(), self.emit, config, clock=lambda: self.now_ns
+            GEOMETRY, self.engine, costs(*cost), self.emit, config, clock=lambda: self.now_ns
         )
 
     def take_time(self, rows: int, frames: int) -> None:
-        self.pass_time(costs()[Operation.ENCODE].seconds(rows, frames, 3))
+        self.pass_time(self.cost[Operation.ENCODE].seconds(rows, frames, 3))
 
 
 def samples(count: int, seed: int = 0) -> NDArray[np.float32]:

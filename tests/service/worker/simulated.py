@@ -36,6 +36,7 @@ class Sent:
     received: int = field(default=0, init=False)
     n_q: int = field(default=0, init=False)
     frame_n_qs: list[int] = field(default_factory=list, init=False)
+    waiting: list[tuple[int, int]] = field(default_factory=list, init=False)
     answers: list[NDArray[Any]] = field(default_factory=list, init=False)
     answered_items: int = field(default=0, init=False)
     stepped_frames: int = field(default=0, init=False)
@@ -46,10 +47,22 @@ class Sent:
         """Whole frames that have come and not been stepped."""
         return len(self.frame_n_qs) - self.stepped_frames
 
-    def add(self, items: NDArray[Any], n_q: int) -> None:
+    @property
+    def waiting_since_ns(self) -> int:
+        """When the oldest message came of which something is to be stepped."""
+        return self.waiting[0][1] if self.waiting else 0
+
+    def settle(self) -> None:
+        """Forget the messages of which nothing is left to be stepped; only of the front segment."""
+        size = _HOP if self.operation == Operation.ENCODE else 1
+        while self.waiting and (not self.ready_frames or self.waiting[0][0] <= self.stepped_frames * size):
+            self.waiting.pop(0)
+
+    def add(self, items: NDArray[Any], n_q: int, arrived_ns: int = 0) -> None:
         """One message; a frame has the n_q of that which completes it."""
         self.pieces.append(items)
         self.received += len(items)
+        self.waiting.append((self.received, arrived_ns))
         self.n_q = n_q if len(items) else self.n_q
         size = _HOP if self.operation == Operation.ENCODE else 1
         self.frame_n_qs += [n_q] * (self.received // size - len(self.frame_n_qs))
@@ -138,6 +151,7 @@ class Simulation:
         peer = Peer(operation, caller, kind, [Sent(operation)])
         if kind is Kind.OPEN:
             self.peers[key] = peer
+            peer.paced_ns = self.now_ns
             self.scheduler.handle(key[0], Message(kind, key[1], operation, n_q, caller))
             return
         items = self.items(operation, n_q, self.random.choice((4, 40)))
@@ -163,9 +177,10 @@ class Simulation:
         segment = peer.segments[-1]
         n_q = segment.n_q if segment.n_q and self.random.random() < 0.8 else self.random.randint(1, 3)
         items = self.items(peer.operation, n_q, 6)
-        segment.add(items, n_q)
+        segment.add(items, n_q, self.now_ns)
         message = Message(Kind.DATA, key[1], n_q=n_q, sequence=peer.sequence, payload=items.tobytes())
         peer.sequence += 1
+        peer.segments[0].settle()
         self.scheduler.handle(key[0], message)
 
     def flush(self) -> None:
@@ -225,6 +240,8 @@ class Simulation:
             done = peer.segments.pop(0)
             assert done.flush_id == message.sequence
             done.check(whole=True)
+            if peer.segments:
+                peer.segments[0].settle()
             self.ends["flushed"] += 1
 
     def _failed(self, key: Key, peer: Peer, condition: Condition) -> None:

@@ -6,6 +6,9 @@ import pytest
 from service.ipc import Operation
 from service.status import Condition, ServiceError
 from service.worker.admission import Admission, QueueLimits
+from service.worker.capacity import Capacity
+from service.worker.job_queue import JobQueue
+from service.worker.lateness import Lateness
 from service.worker.session import Session, SessionKey
 from service.worker.slots import Lease
 from tests.service.worker.oracle import GEOMETRY, costs
@@ -25,11 +28,17 @@ def job(
     return session
 
 
-def admission(*, per_frame: float = 0.002, queued_seconds: float = 100.0) -> Admission:
-    limits = QueueLimits(
-        max_queued_audio_seconds=queued_seconds, max_pending_seconds=2.0, max_pending_inputs=3
-    )
-    return Admission(GEOMETRY, costs(0.001, per_frame), limits)
+def queue_of(*jobs: Session) -> JobQueue[Session]:
+    queue = JobQueue[Session](set())
+    for each in jobs:
+        queue.add(each)
+    return queue
+
+
+def admission(lateness: Lateness | None = None) -> Admission:
+    limits = QueueLimits(max_queued_audio_seconds=100.0, max_pending_seconds=2.0, max_pending_inputs=3)
+    terms = costs(0.001, 0.002)
+    return Admission(Capacity(GEOMETRY, terms, slots=64), terms, lateness or Lateness(), limits)
 
 
 def refused(caught: pytest.ExceptionInfo[ServiceError]) -> Condition:
@@ -37,40 +46,40 @@ def refused(caught: pytest.ExceptionInfo[ServiceError]) -> Condition:
 
 
 def test_queued_audio_is_bounded() -> None:
-    admission().admit_job(job(500), [job(4500, caller=1)])
+    admission().admit_job(job(500), queue_of(job(4500, caller=1)))
     with pytest.raises(ServiceError, match="91 s of audio are queued") as caught:
-        admission().admit_job(job(500), [job(4550, caller=1)])
+        admission().admit_job(job(500), queue_of(job(4550, caller=1)))
     assert refused(caught) is Condition.OVERLOADED
 
 
 def test_one_caller_leaves_room_for_the_audio_of_another() -> None:
     mine = [job(4400), job(100, bulk=True)]
     with pytest.raises(ServiceError, match="of your work"):
-        admission().admit_job(job(10), mine)
-    admission().admit_job(job(10, caller=1), mine)
+        admission().admit_job(job(10), queue_of(*mine))
+    admission().admit_job(job(10, caller=1), queue_of(*mine))
     with pytest.raises(ServiceError, match="of your work"):
-        admission().admit_job(job(10, bulk=True), [job(2500, bulk=True)])
+        admission().admit_job(job(10, bulk=True), queue_of(job(2500, bulk=True)))
 
 
 def test_short_jobs_pass_long_ones_but_not_for_ever() -> None:
     rules = admission()
     long, short, late = job(1000), job(10, arrived_ns=SECOND_NS), job(10, arrived_ns=5 * SECOND_NS)
     for item in (long, short, late):
-        rules.admit_job(item, [])
+        rules.admit_job(item, queue_of())
     assert short.order_ns < long.order_ns < late.order_ns
 
 
 def test_only_what_stands_before_a_job_counts_against_its_deadline() -> None:
     rules = admission()
     long = job(1000)
-    rules.admit_job(long, [])
-    rules.admit_job(job(10, deadline_ns=SECOND_NS), [long])
+    rules.admit_job(long, queue_of())
+    rules.admit_job(job(10, deadline_ns=SECOND_NS), queue_of(long))
     first = [job(400) for _ in range(2)]
     for item in first:
-        rules.admit_job(item, [])
+        rules.admit_job(item, queue_of())
     late = job(400, arrived_ns=1, deadline_ns=2 * SECOND_NS)
     with pytest.raises(ServiceError, match=r"1\.6 s of work are queued, too much for the deadline") as caught:
-        rules.admit_job(late, first)
+        rules.admit_job(late, queue_of(*first))
     assert refused(caught) is Condition.OVERLOADED
 
 
@@ -78,23 +87,36 @@ def test_a_caller_waits_for_its_share_of_the_others_and_bulk_for_all_that_is_int
     """400 frames take 0.8 s; of the 3.2 s that another caller has queued as much runs meanwhile."""
     rules = admission()
     others = [job(400, caller=1) for _ in range(4)]
-    rules.admit_job(job(400, deadline_ns=round(1.7 * SECOND_NS)), others)
+    rules.admit_job(job(400, deadline_ns=round(1.7 * SECOND_NS)), queue_of(*others))
     with pytest.raises(ServiceError, match=r"0\.8 s of work"):
-        rules.admit_job(job(400, deadline_ns=round(1.5 * SECOND_NS)), others)
+        rules.admit_job(job(400, deadline_ns=round(1.5 * SECOND_NS)), queue_of(*others))
     with pytest.raises(ServiceError, match=r"3\.2 s of work"):
-        rules.admit_job(job(400, bulk=True, deadline_ns=2 * SECOND_NS), others)
+        rules.admit_job(job(400, bulk=True, deadline_ns=2 * SECOND_NS), queue_of(*others))
     bulk = [job(400, bulk=True) for _ in range(4)]
-    rules.admit_job(job(400, deadline_ns=SECOND_NS), bulk)
+    rules.admit_job(job(400, deadline_ns=SECOND_NS), queue_of(*bulk))
 
 
-def test_streams_are_admitted_up_to_four_fifths_of_real_time() -> None:
-    rules = admission(per_frame=0.001)  # 4 frames of 20 ms: 1 ms + 4 ms a row
-    rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: 14, Operation.DECODE: 0}, 3)
-    with pytest.raises(ServiceError, match="15 live streams") as caught:
-        rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: 15, Operation.DECODE: 0}, 3)
+def test_streams_are_admitted_up_to_the_capacity() -> None:
+    rules = admission()
+    most = Capacity(GEOMETRY, costs(0.001, 0.002), slots=64).calibrated(Operation.ENCODE)
+    rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: most - 1, Operation.DECODE: 0}, 0)
+    with pytest.raises(ServiceError, match=f"{most} live streams are all") as caught:
+        rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: most, Operation.DECODE: 0}, 0)
     assert refused(caught) is Condition.OVERLOADED
-    with pytest.raises(ServiceError, match="15 live streams"):
-        rules.admit_stream(Operation.DECODE, {Operation.ENCODE: 10, Operation.DECODE: 5}, 3)
+
+
+def test_no_stream_and_no_bulk_is_admitted_while_streams_are_behind() -> None:
+    lateness = Lateness()
+    lateness.note(200_000_000, SECOND_NS)
+    rules, none = admission(lateness), dict.fromkeys(Operation, 0)
+    with pytest.raises(ServiceError, match="more than this worker serves in real time now") as caught:
+        rules.admit_stream(Operation.ENCODE, none, SECOND_NS)
+    assert refused(caught) is Condition.OVERLOADED
+    with pytest.raises(ServiceError, match="bulk has to wait") as caught:
+        rules.admit_job(job(10, bulk=True, arrived_ns=SECOND_NS), queue_of())
+    assert refused(caught) is Condition.OVERLOADED
+    rules.admit_job(job(10, arrived_ns=SECOND_NS), queue_of())
+    rules.admit_stream(Operation.ENCODE, none, 3 * SECOND_NS)
 
 
 def test_input_that_runs_away_from_its_results_is_refused() -> None:

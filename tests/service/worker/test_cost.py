@@ -45,6 +45,17 @@ def test_the_correction_follows_a_slower_machine_within_bounds() -> None:
     assert model.correction == pytest.approx(2.0, rel=0.01)
     assert model.frames_within(0.02, 8) < TRUTH.frames_within(0.02, 8)
     for _ in range(100):
-        for timing in timings(TRUTH, factor=100.0):
+        for timing in timings(TRUTH, factor=1000.0):
             model.observe(timing)
-    assert model.correction == 4.0
+    assert model.correction == 64.0
+
+
+def test_one_step_that_was_interrupted_does_not_count_for_much() -> None:
+    model = CostModel(TRUTH.fixed, TRUTH.per_frame, TRUTH.per_code)
+    model.observe(timings(TRUTH, factor=1000.0)[0])
+    assert model.correction == pytest.approx(1.15)
+
+
+def test_that_many_frames_cost_as_much_as_the_step_itself() -> None:
+    assert CostModel(0.010, 0.001, 0.0).even_frames(8) == 10
+    assert CostModel(0.0, 0.001, 0.0).even_frames(8) == 1

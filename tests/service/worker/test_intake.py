@@ -6,7 +6,9 @@ import pytest
 from service.ipc import Kind, Message, Operation, ProtocolError
 from service.status import Condition
 from service.worker.admission import Admission, QueueLimits
+from service.worker.capacity import Capacity
 from service.worker.intake import Intake
+from service.worker.lateness import Lateness
 from service.worker.outbox import Outbox
 from service.worker.sessions import Sessions
 from service.worker.stats import Stats
@@ -23,7 +25,7 @@ class Desk:
         self.intake = Intake(
             GEOMETRY,
             self.sessions,
-            Admission(GEOMETRY, costs(), QueueLimits()),
+            Admission(Capacity(GEOMETRY, costs(), slots=2), costs(), Lateness(), QueueLimits()),
             Outbox(lambda connection, message: self.sent.append(message)),
             self.stats,
             clock=lambda: 1_000,

@@ -129,3 +129,20 @@ def test_the_blocked_are_passed_over_and_riders_go_free() -> None:
     assert queue.next(0, {}) is theirs, "a quarter of the step, which is less than a turn"
     queue.discard(job(1, caller=1))
     assert len(queue) == 2
+
+
+def test_audio_is_counted_by_caller_and_class_as_it_runs() -> None:
+    mine, theirs, bulk = job(1), job(2, caller=1), job(3, bulk=True)
+    queue = queue_of(mine, theirs, bulk)
+    assert (queue.audio_seconds, queue.held_seconds(0, bulk=False)) == (1.5, 0.5)
+    mine.pending_seconds = 0.125
+    queue.ran(mine)
+    assert (queue.audio_seconds, queue.held_seconds(0, bulk=False)) == (1.125, 0.125)
+    assert queue.gauges() == {
+        "interactive": {"depth": 2, "audio_seconds": 0.625},
+        "bulk": {"depth": 1, "audio_seconds": 0.5},
+    }
+    for each in (mine, theirs, bulk):
+        queue.discard(each)
+        queue.ran(each)
+    assert (queue.audio_seconds, queue.held_seconds(0, bulk=False), len(queue)) == (0.0, 0.0, 0)

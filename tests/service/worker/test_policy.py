@@ -62,16 +62,17 @@ def test_a_row_with_more_codebooks_joins_only_if_that_is_cheaper_than_alone() ->
     assert (dear.sessions, dear.n_q) == ((few,), 1)
 
 
-def test_bulk_steps_are_over_when_a_live_message_is_due() -> None:
-    rules, job, bulk = policy(), waiting(1, 40), waiting(2, 40)
-    bulk.bulk = True
-    assert [rules.target_seconds(job, slack) for slack in (None, 1.0, 0.012, 0.0)] == [0.04, 0.02, 0.02, 0.02]
-    assert [rules.target_seconds(bulk, slack) for slack in (None, 1.0, 0.012, 0.0)] == [
-        0.04,
-        0.02,
-        0.012,
-        0.01,
-    ]
+def test_steps_of_late_streams_grow_with_their_lateness() -> None:
+    rules = policy()
+    assert [rules.live_seconds(late) for late in (-1.0, 0.01, 0.05, 3.0)] == [0.02, 0.02, 0.05, 0.1]
+
+
+def test_the_shortest_useful_step_is_half_fixed_cost_and_half_frames() -> None:
+    rules = policy(fixed=0.004, per_frame=0.001)
+    assert rules.shortest_seconds(waiting(1, 40)) == pytest.approx(0.008)
+    assert rules.shortest_seconds(waiting(1, 2)) == pytest.approx(0.006), "no more is there"
+    assert policy(fixed=0.018, per_frame=0.001).shortest_seconds(waiting(1, 40)) == pytest.approx(0.036)
+    assert policy(fixed=0.001, per_frame=0.1).shortest_seconds(waiting(1, 40)) == pytest.approx(0.101)
 
 
 def test_a_longer_target_gives_longer_steps() -> None:

@@ -1,7 +1,10 @@
 """Jobs on the scheduler, against a checksum engine, and what happens at its limits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from service.ipc import Kind, Message, Operation, ProtocolError
 from service.status import Condition
@@ -168,3 +171,35 @@ def test_the_snapshot_counts() -> None:
     }  # fmt: skip
     assert (snapshot["slots_used"], snapshot["slots"], snapshot["generation_mismatches"]) == (1, 2, 0)
     assert set(snapshot["cost"]) == {"encode", "decode"}
+
+
+def test_output_that_is_not_finite_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    decode, codes = bench.engine.decode, np.ones((8, 3), np.uint16)
+
+    def broken(rows: Sequence[int], tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        audio = decode(rows, tokens)
+        audio[0, 0] = np.nan
+        return audio
+
+    monkeypatch.setattr(bench.engine, "decode", broken)
+    bench.send(Message(Kind.JOB, 1, Operation.DECODE, 3, payload=codes.tobytes()))
+    assert conditions(bench.run()) == [Condition.INTERNAL]
+    assert bench.scheduler.snapshot()["steps"]["decode"]["nonfinite_outputs"] == 1
+    assert bench.scheduler.is_idle
+
+
+def test_the_snapshot_tells_of_room_for_streams() -> None:
+    bench = Bench()
+    bench.send(opened(1))
+    told = bench.scheduler.snapshot()
+    assert told["capacity"] == {"encode": 2, "decode": 2}
+    assert told["streams"] == {"encode": 1, "decode": 0}
+    assert told["room"] == {"encode": 1, "decode": 1}
+    assert told["realtime_factor"]["encode"] == pytest.approx(0.08 / 0.009)
+    bench.send(data(1, samples(16).tobytes()))
+    bench.pass_time(0.3)
+    bench.run()
+    assert bench.scheduler.snapshot()["room"] == {"encode": 0, "decode": 0}, "the stream was served late"
+    live = bench.scheduler.snapshot()["steps"]["encode"]
+    assert live["first_output_seconds"]["total"] == live["lateness_seconds"]["total"] == pytest.approx(0.309)

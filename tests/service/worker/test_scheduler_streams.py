@@ -1,12 +1,9 @@
 """Live streams on the scheduler: every session gets what it would get alone, in order."""
 
-from statistics import mean
-
 import numpy as np
 
 from service.ipc import Kind, Message, Operation
 from service.status import Condition
-from service.worker.scheduler import SchedulerConfig
 from service.worker.session import NOTHING_CONSUMED
 from tests.service.worker.bench import Bench, codes_of, conditions, data, encode_job, opened, samples
 from tests.service.worker.oracle import flushed, reference_audio, reference_codes
@@ -107,45 +104,3 @@ def test_too_much_input_ahead_of_the_results_ends_the_stream() -> None:
     bench = Bench()
     bench.send(opened(1), data(1, samples(200 * 65).tobytes()))
     assert conditions([message for _, message in bench.sent]) == [Condition.LIMIT_EXCEEDED]
-
-
-def lateness_beside(jobs: list[Message], seconds: float = 20.0) -> tuple[list[float], float]:
-    """How late every message of two live streams is answered, and the share of time that the model runs.
-
-    Both speak 80 ms at a time, the second one 30 ms after the first.
-    """
-    bench = Bench(SchedulerConfig(slots=2, max_jobs=64))
-    begin_ns, audio = bench.now_ns, samples(16).tobytes()
-    bench.send(opened(1), opened(2), *jobs)
-    intended = sorted(
-        (begin_ns + round((0.08 * number + 0.03 * session) * 1e9), session, number)
-        for number in range(round(seconds / 0.08))
-        for session in (1, 2)
-    )
-    late, idle_ns, waiting = [], 0, dict[int, int]()
-    while intended or waiting:
-        while intended and intended[0][0] <= bench.now_ns:
-            at_ns, session, number = intended.pop(0)
-            waiting[session] = at_ns
-            bench.send(data(session, audio, number))
-        bench.sent.clear()
-        if not bench.scheduler.step():
-            idle_ns += intended[0][0] - bench.now_ns
-            bench.now_ns = intended[0][0]
-        for _, message in bench.sent:
-            if message.kind is Kind.DATA:
-                late.append((bench.now_ns - waiting.pop(message.session)) / 1e9)
-    return late, 1 - idle_ns / (bench.now_ns - begin_ns)
-
-
-def test_bulk_fills_the_slack_and_live_streams_hardly_notice() -> None:
-    alone, busy_alone = lateness_beside([])
-    bulk = [encode_job(10 + n, samples(2000, n))._replace(kind=Kind.BULK) for n in range(30)]
-    beside, busy_beside = lateness_beside(bulk)
-    assert busy_alone < 0.3
-    assert busy_beside > 0.9
-    assert len(beside) == len(alone)
-    assert mean(beside) < mean(alone) + 0.005
-    assert max(beside) < max(alone) + 0.010
-    interactive, _ = lateness_beside([encode_job(10 + n, samples(2000, n)) for n in range(30)])
-    assert mean(interactive) > mean(beside) + 0.003, "which do not make way for what is still to come"

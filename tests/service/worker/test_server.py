@@ -147,7 +147,7 @@ def test_a_worker_does_not_outlive_its_supervisor(worker: WorkerProcess) -> None
     worker.control.sock.close()
     status, seconds = worker.exit_status()
     assert status == 0
-    assert seconds < 2
+    assert seconds < 10
 
 
 def test_ctrl_c_is_for_the_supervisor(worker: WorkerProcess) -> None:

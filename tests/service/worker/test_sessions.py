@@ -85,7 +85,7 @@ def test_dropping_frees_the_row_and_the_place() -> None:
 def test_streams_on_time_go_first_and_those_ahead_queue_by_arrival() -> None:
     sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
     on_time, ahead, job = create(sessions, 1), create(sessions, 2), create(sessions, 3, is_job=True)
-    ahead.pace(1000, now_ns=0)
+    ahead.pace(1000, arrived_ns=0)
     feed(sessions, ahead, arrived_ns=10)
     feed(sessions, on_time, arrived_ns=30)
     assert sessions.next(40) is on_time
@@ -106,7 +106,7 @@ def test_a_stream_that_is_ahead_pays_for_its_turns() -> None:
     sessions = Sessions(GEOMETRY, slots=1, max_jobs=1)
     ahead, job = create(sessions, 1), create(sessions, 2, is_job=True)
     job.caller, job.order_ns = 7, 100
-    ahead.pace(1000, now_ns=0)
+    ahead.pace(1000, arrived_ns=0)
     feed(sessions, ahead)
     sessions.jobs.add(job)
     assert sessions.next(40) is ahead
@@ -116,14 +116,18 @@ def test_a_stream_that_is_ahead_pays_for_its_turns() -> None:
     assert sessions.next(40) is job, "four turns of another caller are owed"
 
 
-def test_slack_lasts_until_the_next_message_of_a_stream_is_due() -> None:
-    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
-    assert sessions.slack_seconds(0) is None
-    first, second = create(sessions, 1), create(sessions, 2)
-    assert sessions.slack_seconds(0) == 1.0, "nobody has said anything yet"
+def test_messages_are_due_of_streams_that_keep_to_real_time() -> None:
+    sessions = Sessions(GEOMETRY, slots=3, max_jobs=1)
+    seen = []
+    for number, is_job in ((9, True), (1, False)):
+        create(sessions, number, is_job=is_job)
+        seen.append(sessions.has_streams)
+    assert seen == [False, True]
+    first, second, ahead = sessions.of_connection(1)[1], *(create(sessions, number) for number in (2, 3))
     audio = np.zeros((8, 1), np.float32)
     first.push(audio, 3, 0, 1_000_000)
     second.push(audio[:4], 3, 0, 2_000_000)
-    assert sessions.slack_seconds(2_000_000) == 0.020
-    assert sessions.slack_seconds(30_000_000) == 0.011, "the second is late, or has stopped"
-    assert sessions.slack_seconds(50_000_000) == 1.0
+    ahead.pace(1000, arrived_ns=0)
+    assert list(sessions.due_ns(2_000_000)) == [41_000_000, 22_000_000]
+    sessions.drop(first)
+    assert list(sessions.due_ns(2_000_000)) == [22_000_000]

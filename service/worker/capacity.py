@@ -1,0 +1,76 @@
+"""How many live streams a worker serves in real time, by what steps cost."""
+
+from collections.abc import Mapping
+
+from service.ipc import Operation
+from service.worker.cost import CostModel
+from service.worker.engine import Geometry
+
+MESSAGE_SECONDS = 0.08
+"""What a live message brings, usually. Shorter ones batch into fewer, longer steps as load rises."""
+
+_SHARE = 0.6
+_BESIDE_SECONDS = 0.0003
+"""What a message costs beside the model: the work of scheduling and IPC, and that of the front end and of
+its callers where they share the cores. On two cores it is 0.2 to 0.3 ms for all of these together."""
+
+
+class Capacity:
+    """Streams fit if all of them step a message within 60 % of its duration.
+
+        sum over operations of fixed + rows * (row + 0.3 ms)  <=  0.6 * 80 ms
+
+    `fixed`, `row`: what the cost model says of a step of one message, all codebooks. The other 40 % are what
+    random arrival takes: with 70 % of the capacity a message in a thousand waits for less than a frame of
+    20 ms, unless a row alone costs several milliseconds. One stream fits wherever it runs in real time.
+    """
+
+    def __init__(self, geometry: Geometry, costs: Mapping[Operation, CostModel], slots: int) -> None:
+        self._costs = costs
+        self._slots = slots
+        self._frames = max(1, round(MESSAGE_SECONDS / geometry.frame_seconds))
+        self._message_seconds = self._frames * geometry.frame_seconds
+        self._n_q = geometry.codebooks
+
+    def fits(self, live: Mapping[Operation, int]) -> bool:
+        """Whether so many streams can be served by what steps cost now."""
+        return sum(live.values()) <= self._slots and self._fits(live, corrected=True)
+
+    def calibrated(self, operation: Operation) -> int:
+        """The most streams of one operation alone, by what steps cost when the worker started."""
+        return self._most(operation, dict.fromkeys(Operation, 0), corrected=False)
+
+    def room(self, operation: Operation, live: Mapping[Operation, int]) -> int:
+        """Streams that fit beside those that there are, by what steps cost now."""
+        return self._most(operation, live, corrected=True)
+
+    def real_time_factor(self, operation: Operation) -> float:
+        """Seconds of audio in a second of steps of one stream alone, by what steps cost now."""
+        return self._message_seconds / self._costs[operation].seconds(1, self._frames, self._n_q)
+
+    def _fits(self, live: Mapping[Operation, int], *, corrected: bool) -> bool:
+        needed = alone = 0.0
+        for operation, rows in live.items():
+            if rows:
+                seconds = self._seconds(operation, rows, corrected=corrected)
+                needed += seconds + rows * _BESIDE_SECONDS
+                alone += seconds
+        if sum(live.values()) == 1:
+            return alone <= self._message_seconds
+        return needed <= _SHARE * self._message_seconds
+
+    def _most(self, operation: Operation, live: Mapping[Operation, int], *, corrected: bool) -> int:
+        low, high = 0, self._slots - sum(live.values())
+        while low < high:
+            middle = (low + high + 1) // 2
+            more = {kind: rows + middle * (kind == operation) for kind, rows in live.items()}
+            if self._fits(more, corrected=corrected):
+                low = middle
+            else:
+                high = middle - 1
+        return max(0, low)
+
+    def _seconds(self, operation: Operation, rows: int, *, corrected: bool) -> float:
+        cost = self._costs[operation]
+        seconds = cost.seconds(rows, self._frames, self._n_q)
+        return seconds if corrected else seconds / cost.correction
