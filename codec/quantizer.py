@@ -73,7 +73,7 @@ class ResidualQuantizer(nn.Module):
         size = self.config.codebook_size
         offsets = torch.arange(n_q, device=codes.device).view(1, n_q, 1) * size
         present = codes != ABSENT
-        rows = torch.where(present, codes + offsets, 0).transpose(1, 2).reshape(-1, n_q)
+        rows = (codes + offsets).masked_fill(~present, 0).transpose(1, 2).reshape(-1, n_q)
         # A weight of 0 leaves an entry out without a copy of the table that has a row of zeros.
         weights = present.to(self.codebooks.dtype).transpose(1, 2).reshape(-1, n_q)
         table = self.codebooks[:n_q].flatten(0, 1)

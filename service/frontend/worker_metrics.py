@@ -10,7 +10,12 @@ from service.frontend.router import Router
 from service.frontend.worker_link import WorkerLink
 
 _LABELS = ("model", "version", "worker")
-_COUNTERS = frozenset({"cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects"})
+_COUNTERS = frozenset(
+    {
+        "cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects",
+        "graph_steps", "eager_steps",
+    }
+)  # fmt: skip
 _OPERATIONS = ("encode", "decode")
 
 

@@ -69,7 +69,7 @@ class Scheduler:
 
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
-        return self._stats.snapshot(self._sessions.gauges(), self._costs)
+        return self._stats.snapshot({**self._sessions.gauges(), **self._engine.counters()}, self._costs)
 
     def handle(self, connection: int, message: Message) -> None:
         """Take in one message of a front end.
