@@ -9,19 +9,22 @@ On a machine with a GPU (a torch for its CUDA has to be installed; nothing else 
            tests/service/worker/test_mirror.py tests/service/worker/test_device.py
        What is skipped without CUDA runs now: graphs = launches bit for bit, TF32 off, copies.
     2. python -m tests.bench.device --device cuda:0 --repeats 2000 --out device.md
-    3. codecd serve --device cuda:0 (then --batching compact), and see that the log says "graphs recorded" with
-       none left out, and that codec_worker_graph_steps_total grows and codec_worker_eager_steps_total hardly does
+    3. codecd serve --device cuda:0 (then --batching compact), and see that the log says "graphs recorded"
+       with none left out, and that of codec_worker_graph_steps_total and codec_worker_eager_steps_total
+       hardly any but the first grows
     4. python -m tests.bench.live --streams 200 --workers 1 (it takes the GPU by itself)
     5. python -m tests.bench.hot_load --workers 1
 
-Read off: "fixed" has to show 0 % in the last column of the table of codes. If "compact" does too, or nearly, let
-operators know that --batching compact costs nothing. The 99.9th percentile has to stay below one frame. On the
-CPU times are those of the processor, so that other processes do not count.
+Read off: "fixed" has to show 0 % in the last column of the table of codes. If "compact" does too, or nearly,
+let operators know that --batching compact costs nothing. The 99.9th percentile has to stay below one frame.
+On the CPU times are those of the processor, so that other processes do not count.
 """
 
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,6 +43,10 @@ from tests.bench.tables import show, table
 
 _SLOTS = 8
 _SEEDS = (1, 2)
+
+STEP_COLUMNS = ("steps", "rows", "frames", "encode p50 ms", "p99.9", "decode p50 ms", "p99.9")
+FLIP_COLUMNS = ("steps", "codes", "differ: whole, CPU", "whole, here", "other company and cuts")
+BATCH_COLUMNS = ("items", "encoded s/s", "decoded s/s")
 
 Clock = Callable[[], float]
 
@@ -148,16 +155,17 @@ def report(arguments: Namespace) -> None:
     engines = {way.name: way.engine(loaded) for way in ways}
     frame = 1e3 * geometry_of(loaded.codec.config).frame_seconds
     where = f"{loaded.identity.model} {loaded.identity.version} on {arguments.device}, n_q {arguments.n_q}"
-    columns = ("steps", "rows", "frames", "encode p50 ms", "p99.9", "decode p50 ms", "p99.9")
-    title = f"Steps: {where}; a frame is {frame:g} ms"
-    show(table(title, columns, step_rows(loaded, engines, arguments)), arguments.out)
-    columns = ("steps", "codes", "differ: whole, CPU", "whole, here", "other company and cuts")
-    title = f"Codes of streams: {where}"
-    show(table(title, columns, flip_rows(loaded, engines, whole, arguments)), arguments.out)
-    columns = ("items", "encoded s/s", "decoded s/s")
-    title = f"Whole items of {arguments.seconds:g} s: {where}"
-    show(table(title, columns, batch_rows(loaded, arguments)), arguments.out)
-    show(table(f"Memory: {where}", MEMORY_COLUMNS, memory_rows(arguments)), arguments.out)
+    write = partial(_write, where, arguments.out)
+    write(f"Steps, of frames of {frame:g} ms", STEP_COLUMNS, step_rows(loaded, engines, arguments))
+    write("Codes of streams", FLIP_COLUMNS, flip_rows(loaded, engines, whole, arguments))
+    write(f"Whole items of {arguments.seconds:g} s", BATCH_COLUMNS, batch_rows(loaded, arguments))
+    write("Memory", MEMORY_COLUMNS, memory_rows(arguments))
+
+
+def _write(
+    where: str, out: Path | None, title: str, columns: Sequence[str], rows: list[list[object]]
+) -> None:
+    show(table(f"{title}: {where}", columns, rows), out)
 
 
 def _numbers(text: str) -> list[int]:

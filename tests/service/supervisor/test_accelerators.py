@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from codec.errors import InvalidRequestError
-from service.supervisor import accelerators
 from service.supervisor.accelerators import devices_for
 
 
@@ -19,13 +18,13 @@ def answer(monkeypatch: pytest.MonkeyPatch, *devices: str) -> None:
         found = {"devices": devices, "reason": "" if devices else "no driver"}
         return subprocess.CompletedProcess(command, 0, json.dumps(found))
 
-    monkeypatch.setattr(accelerators.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def test_without_a_driver_auto_is_the_cpu_and_asks_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accelerators.subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "run", None)
     assert devices_for("auto", tmp_path) == ("cpu",)
     assert devices_for("cpu", tmp_path) == ("cpu",)
 
