@@ -88,7 +88,7 @@ def ready(codec: AnyCodec) -> AnyCodec:
     if isinstance(codec, SeanetCodec):
         codec.fold_weight_norm()
         # The layout in which convolutions over frequency and time are fastest; other tensors have only one.
-        codec.to(memory_format=torch.channels_last)
+        codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in codec.modules():
         if isinstance(module, ResidualQuantizer):
             module.freeze()
