@@ -87,6 +87,8 @@ def ready(codec: AnyCodec) -> AnyCodec:
     """The codec with what only training needs taken out; it can no longer be saved or trained."""
     if isinstance(codec, SeanetCodec):
         codec.fold_weight_norm()
+        # The layout in which convolutions over frequency and time are fastest; other tensors have only one.
+        codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in codec.modules():
         if isinstance(module, ResidualQuantizer):
             module.freeze()

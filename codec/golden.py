@@ -35,6 +35,10 @@ class Golden:
     audio: Tensor
     codes: Tensor
 
+    def to(self, device: torch.device) -> "Golden":
+        """The same on a device."""
+        return Golden(self.audio.to(device), self.codes.to(device))
+
 
 def golden_signal(sample_rate: int, channels: int = 1) -> Tensor:
     """Three seconds `[1, channel, sample]` that exercise a speech codec and belong to nobody: gliding voiced
@@ -56,7 +60,8 @@ def golden_encode(codec: AnyCodec, audio: Tensor) -> Encoded:
     """All codebooks of the clip; a model with a semantic stream hears its labels in turn, in steps of 7."""
     config, labels = codec.config, None
     if isinstance(config, SeanetCodecConfig) and config.semantic is not None:
-        labels = (7 * torch.arange(config.labels_for(audio.shape[-1])) % config.semantic.labels).unsqueeze(0)
+        labels = (7 * torch.arange(config.labels_for(audio.shape[-1]), device=audio.device)).unsqueeze(0)
+        labels %= config.semantic.labels
     return codec.encode(audio, config.quantizer.codebooks, labels=labels)
 
 

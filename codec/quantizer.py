@@ -60,12 +60,13 @@ class ResidualQuantizer(nn.Module):
         """
         batch, frames, _ = vectors.shape
         residual = vectors.flatten(0, 1)
-        codes = []
-        for stage in range(n_q):
-            index = self.search(residual, stage)
-            residual = residual - functional.embedding(index, self.codebooks[stage])
-            codes.append(index.view(batch, frames))
-        return torch.stack(codes, dim=1)
+        books = self.codebooks[:n_q].unbind()
+        handicaps = (None,) * n_q if self._handicaps is None else self._handicaps[:n_q].unbind()
+        codes = [nearest(residual, books[0], handicaps[0])]
+        for before, entries, handicap in zip(books, books[1:], handicaps[1:], strict=False):
+            residual = residual - functional.embedding(codes[-1], before)
+            codes.append(nearest(residual, entries, handicap))
+        return torch.stack(codes, dim=1).view(batch, frames, n_q).transpose(1, 2)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Vectors `[batch, frame, dimension]` of codes `[batch, n_q, frame]`; `ABSENT` adds nothing."""
@@ -73,7 +74,7 @@ class ResidualQuantizer(nn.Module):
         size = self.config.codebook_size
         offsets = torch.arange(n_q, device=codes.device).view(1, n_q, 1) * size
         present = codes != ABSENT
-        rows = torch.where(present, codes + offsets, 0).transpose(1, 2).reshape(-1, n_q)
+        rows = (codes + offsets).masked_fill(~present, 0).transpose(1, 2).reshape(-1, n_q)
         # A weight of 0 leaves an entry out without a copy of the table that has a row of zeros.
         weights = present.to(self.codebooks.dtype).transpose(1, 2).reshape(-1, n_q)
         table = self.codebooks[:n_q].flatten(0, 1)

@@ -1,6 +1,7 @@
 """The command `codecd serve`."""
 
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,11 +10,13 @@ from codec.commands.options import SubParsers, add_command, add_repository, repo
 from codec.errors import InvalidRequestError
 from service.config import ServeConfig, TlsConfig
 from service.keys_cli import add_caller_limits, caller_limits
+from service.supervisor.accelerators import devices_for
 
 _EXAMPLES = """examples:
   codecd serve
   codecd serve --http-port 9000 --grpc-port 9001 --repository /srv/models
   codecd serve --workers 1 --slots 200
+  codecd serve --device cuda:0 --batching compact
   codecd serve --host 0.0.0.0 --keys keys.jsonl --tls-cert server.pem --tls-key server.key
   curl --data-binary @speech.wav 'localhost:8000/encode?n_q=8' > speech.cdc
   curl --data-binary @speech.cdc localhost:8000/decode > decoded.wav
@@ -39,7 +42,10 @@ def register_serve(commands: SubParsers) -> None:
         metavar="NAME,NAME",
         help="channels served side by side, the one for requests that name none first (default stable)",
     )
-    parser.add_argument("--workers", type=int, help="processes per model version (default: one per core)")
+    parser.add_argument(
+        "--workers", type=int, help="processes per model version (default: one per core, or per accelerator)"
+    )
+    _add_device(parser)
     parser.add_argument("--slots", type=int, help="live streams that one worker holds")
     parser.add_argument("--grace-seconds", type=float, help="how long a shutdown waits for work in flight")
     parser.set_defaults(run=_serve)
@@ -58,6 +64,29 @@ def _add_addresses(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--frontends", type=int, default=1, help="front end processes that share the ports (default 1)"
     )
+
+
+def _add_device(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="cpu|cuda|cuda:N|auto",
+        help="where models run: cuda = all accelerators, auto = those, or the CPU without any (default auto)",
+    )
+    parser.add_argument(
+        "--batching",
+        choices=("auto", "compact", "fixed"),
+        default="auto",
+        help="compact: steps as wide as the work at hand; fixed: all of one shape, so that codes cannot "
+        "depend on other callers; auto: on accelerators encode fixed and decode compact (default auto)",
+    )
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"cpu|cuda|cuda:\d+|auto", text):
+        raise ArgumentTypeError(f"{text!r} is none of cpu, cuda, cuda:0, cuda:1, ..., auto")
+    return text
 
 
 def _add_access(parser: ArgumentParser) -> None:
@@ -88,6 +117,9 @@ def _serve(arguments: Namespace) -> int:
 
 def _config(arguments: Namespace) -> ServeConfig:
     chosen = {name: getattr(arguments, name) for name in ("workers", "slots", "grace_seconds")}
+    devices = devices_for(arguments.device)
+    if chosen["workers"] is None and devices != ("cpu",):
+        chosen["workers"] = len(devices)
     try:
         return ServeConfig(
             repository=Path(repository_of(arguments)),
@@ -99,6 +131,8 @@ def _config(arguments: Namespace) -> ServeConfig:
             frontends=arguments.frontends,
             models=_names(arguments.models),
             channels=_names(arguments.channels),
+            devices=devices,
+            batching=arguments.batching,
             keys=arguments.keys,
             tls=_tls(arguments),
             caller_limits=caller_limits(arguments),

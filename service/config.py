@@ -3,9 +3,12 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Device = Annotated[str, Field(pattern=r"^(cpu|cuda:\d+)$")]
+Batching = Literal["auto", "compact", "fixed"]
 
 
 def _cores() -> int:
@@ -68,7 +71,8 @@ class ServeConfig(BaseModel):
     i-th one tells its metrics on `metrics_port + i`. `admin_port` is always on the loopback address.
     `models`: names to serve, the first one is the default; empty = every model of the repository.
     `channels`: which channels of every model are served side by side, the first one where none is named.
-    `workers`: processes per model version. `slots` and `max_jobs`: live streams and one-shot requests
+    `workers`: processes per model version, on the `devices` in turn; `batching`: see
+    `service.worker.device.Placement`. `slots` and `max_jobs`: live streams and one-shot requests
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
     `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
     may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who
@@ -87,6 +91,8 @@ class ServeConfig(BaseModel):
     models: tuple[str, ...] = ()
     channels: tuple[str, ...] = Field(("stable",), min_length=1)
     workers: int = Field(default_factory=_cores, ge=1, le=256)
+    devices: tuple[Device, ...] = Field(("cpu",), min_length=1)
+    batching: Batching = "auto"
     slots: int = Field(64, ge=1, le=4096)
     max_jobs: int = Field(64, ge=1, le=4096)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
@@ -141,6 +147,8 @@ class WorkerConfig(BaseModel):
     slots: int = Field(64, ge=1)
     max_jobs: int = Field(64, ge=1)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
+    device: Device = "cpu"
+    batching: Batching = "auto"
 
     def to_message(self) -> dict[str, Any]:
         """The first line on the worker's control socket: `{"type": "config", …fields…}`."""

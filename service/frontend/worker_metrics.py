@@ -13,7 +13,12 @@ from service.frontend.worker_link import WorkerLink
 from service.histogram import Buckets
 
 _LABELS = ("model", "version", "worker")
-_COUNTERS = frozenset({"cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects"})
+_COUNTERS = frozenset(
+    {
+        "cancelled", "late_messages", "generation_mismatches", "engine_errors", "disconnects",
+        "graph_steps", "eager_steps",
+    }
+)  # fmt: skip
 _OPERATIONS = ("encode", "decode")
 
 

@@ -1,8 +1,9 @@
 """One version of a model as it runs: a number of seats, all alike."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.supervisor.seat import Rejection, Seat, WorkerPlan
 
@@ -23,7 +24,8 @@ class Deployment:
 
     def __init__(self, plan: WorkerPlan, changed: Callable[[], None]) -> None:
         self.version = plan.version
-        self._seats = [Seat(plan, changed) for _ in range(plan.config.workers)]
+        devices = itertools.islice(itertools.cycle(plan.config.devices), plan.config.workers)
+        self._seats = [Seat(replace(plan, device=device), changed) for device in devices]
         self._stopping: dict[Seat, asyncio.Task[None]] = {}
 
     @property

@@ -18,6 +18,8 @@ def worker_environment(base: Mapping[str, str]) -> dict[str, str]:
     environment = dict(base)
     environment["OMP_NUM_THREADS"] = "1"
     environment["MKL_NUM_THREADS"] = "1"
+    # Without a workspace of its own for every stream, cuBLAS may round differently from run to run.
+    environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", _KEEP_BYTES)
     environment.setdefault("MALLOC_MMAP_THRESHOLD_", _LARGEST_MMAP_THRESHOLD_BYTES)
     if not environment.get("LD_PRELOAD"):

@@ -31,7 +31,7 @@ class WorkerPlan:
     """What workers of a version are started with; `ids` gives every process a name of its own.
 
     `module`: what to run, as in `python -m`. `lane`: others serve beside it, so that its first workers start
-    with low priority and, as far as they share the lane, one at a time.
+    with low priority and, as far as they share the lane, one at a time. `device`: where it runs.
     """
 
     config: ServeConfig
@@ -42,6 +42,7 @@ class WorkerPlan:
     ids: Iterator[str]
     module: str = "service.worker"
     lane: asyncio.Lock | None = None
+    device: str = "cpu"
 
     def next_worker(self) -> WorkerConfig:
         """The config of one more process."""
@@ -55,6 +56,8 @@ class WorkerPlan:
             slots=self.config.slots,
             max_jobs=self.config.max_jobs,
             max_queued_audio_seconds=self.config.max_queued_audio_seconds,
+            device=self.device,
+            batching=self.config.batching,
         )
 
 

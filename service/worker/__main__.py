@@ -16,12 +16,14 @@ from service.model_info import ModelInfo
 from service.worker.admission import QueueLimits
 from service.worker.control import ControlLine
 from service.worker.cutter import Cutter
+from service.worker.device import Placement
 from service.worker.facts import info_of
 from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
 from service.worker.outbox import Emit
 from service.worker.scheduler import Scheduler, SchedulerConfig
 from service.worker.server import Server, Work
-from service.worker.torch_engine import TorchEngine, geometry_of
+from service.worker.torch_engine import geometry_of
+from service.worker.torch_items import TorchItemEngine
 from service.worker.verify import VerifiedModel, VersionRejectedError, verify
 
 _LOG = logging.getLogger("service.worker")
@@ -49,7 +51,8 @@ def _run(config: WorkerConfig, control: ControlLine) -> int:
     # One core, one worker: threads inside a step would only fight with the other workers.
     torch.set_num_threads(1)
     try:
-        verified = verify(config.model, config.version, config.version_path, config.slots + config.max_jobs)
+        rows, placement = config.slots + config.max_jobs, Placement(config.device, config.batching)
+        verified = verify(config.model, config.version, config.version_path, rows, placement)
     except VersionRejectedError as error:
         control.send({"event": "rejected", "stage": error.stage, "reason": error.reason})
         return _EXIT_REJECTED
@@ -78,7 +81,7 @@ def _scheduler(config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, e
     queue = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
     model, engine, costs = verified.loaded.codec.config, verified.engine, verified.costs
     geometry = geometry_of(model)
-    if isinstance(engine, TorchEngine):
+    if not isinstance(engine, TorchItemEngine):
         return Scheduler(geometry, engine, costs, emit, SchedulerConfig(config.slots, config.max_jobs, queue))
     assert isinstance(model, SeanetCodecConfig), "codecs of all other families stream"
     items = ItemModel(geometry, Cutter(info, model.segment_frames), engine, costs)

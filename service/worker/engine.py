@@ -1,6 +1,6 @@
 """What the schedulers need of a model: rows of state that step together, or pieces of whole items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,6 +30,9 @@ class Geometry:
 
 class Engine(Protocol):
     """A model with one state row per session; a step moves the named rows forward and leaves all others."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What it has to tell beside what the scheduler counts; names are those of metrics."""
 
     def reset(self, operation: Operation, rows: Sequence[int]) -> None:
         """Make the state of the rows that of a fresh stream."""

@@ -20,11 +20,12 @@ _MAX_DECODE_ERROR = 1e-4
 
 
 def stream_fault(codec: AnyCodec, engine: Engine, golden: Golden, tolerance: float) -> str | None:
-    """What is wrong with the golden clip in uneven pieces, in the second row of an engine of two; or None.
+    """What is wrong with the golden clip in uneven pieces, in the second row of an engine; or None.
 
     `tolerance`: share of the codes that may differ from those of the clip as a whole.
     """
     config, (_, n_q, frames) = codec.config, golden.codes.shape
+    device = next(codec.parameters()).device
     hop = config.hop_samples
     samples = np.zeros((1, frames * hop, config.channels), np.float32)
     samples[0, : golden.audio.shape[-1]] = golden.audio[0].T.numpy()
@@ -37,11 +38,11 @@ def stream_fault(codec: AnyCodec, engine: Engine, golden: Golden, tolerance: flo
         if at >= frames:
             break
     streamed = torch.from_numpy(np.concatenate(codes, axis=1).astype(np.int64)).transpose(1, 2)
-    mismatch = float((streamed != codec.encode(golden.audio, n_q).codes).double().mean())
+    mismatch = float((streamed != codec.encode(golden.audio.to(device), n_q).codes.cpu()).double().mean())
     if mismatch > tolerance:
         return f"{mismatch:.1%} of the codes depend on how the stream is cut"
     heard = np.concatenate(audio, axis=1)[0, config.delay_samples :]
-    whole = codec.decode(Encoded(streamed, (len(heard),), (frames,)))[0].T.numpy()
+    whole = codec.decode(Encoded(streamed.to(device), (len(heard),), (frames,)))[0].T.cpu().numpy()
     return _audio_fault(heard, whole, "how the stream is cut")
 
 

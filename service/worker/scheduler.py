@@ -97,7 +97,8 @@ class Scheduler:
                 kind.name.lower(): self._capacity.real_time_factor(kind) for kind in Operation
             },
         }
-        return self._stats.snapshot(self._sessions.gauges() | capacity, self._costs)
+        gauges = {**self._sessions.gauges(), **capacity, **self._engine.counters()}
+        return self._stats.snapshot(gauges, self._costs)
 
     def handle(self, connection: int, message: Message) -> None:
         """Take in one message of a front end.

@@ -1,6 +1,6 @@
 """The engine that runs a real model: state of all rows in batched tensors, gathered, stepped, scattered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -32,6 +32,10 @@ class TorchEngine:
         self._codec = codec
         self._encoder = codec.encoder_state(rows)
         self._decoder = codec.decoder_state(rows)
+
+    def counters(self) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
 
     @torch.inference_mode()
     def reset(self, operation: Operation, rows: Sequence[int]) -> None:

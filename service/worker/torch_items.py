@@ -15,10 +15,11 @@ from service.worker.engine import Piece
 
 
 class TorchItemEngine:
-    """`service.worker.engine.ItemEngine` over a `SeanetCodec`."""
+    """`service.worker.engine.ItemEngine` over a `SeanetCodec`, on the device where that is."""
 
     def __init__(self, codec: SeanetCodec) -> None:
         self._codec = codec
+        self._device = next(codec.parameters()).device
 
     @torch.inference_mode()
     def encode(self, pieces: Sequence[Piece], n_q: int) -> list[Piece]:
@@ -27,8 +28,9 @@ class TorchItemEngine:
         audio = np.zeros((len(pieces), self._codec.config.channels, max(lengths)), np.float32)
         for row, piece in zip(audio, pieces, strict=True):
             row[:, : piece.n_samples] = piece.items.T
-        coded = self._codec.encode_segments(torch.from_numpy(audio), n_q, lengths, _labels(pieces))
-        codes = coded.codes.transpose(1, 2).numpy()
+        samples, labels = torch.from_numpy(audio).to(self._device), self._labels(pieces)
+        coded = self._codec.encode_segments(samples, n_q, lengths, labels)
+        codes = coded.codes.transpose(1, 2).cpu().numpy()
         scales = [None] * len(pieces) if coded.scale is None else coded.scale[:, 0].tolist()
         return [
             Piece(piece.n_samples, row[:n_frames].astype(np.uint16), scale, piece.labels)
@@ -45,9 +47,10 @@ class TorchItemEngine:
             row[: piece.items.shape[1], : len(piece.items)] = piece.items.T
         scales = [piece.scale for piece in pieces if piece.scale is not None]
         lengths = tuple(piece.n_samples for piece in pieces)
-        scale = torch.tensor(scales).unsqueeze(1) if scales else None
-        coded = Encoded(torch.from_numpy(codes), lengths, n_frames, scale, _labels(pieces))
-        audio = self._codec.decode_segments(coded).transpose(1, 2).numpy()
+        scale = torch.tensor(scales, device=self._device).unsqueeze(1) if scales else None
+        tokens = torch.from_numpy(codes).to(self._device)
+        coded = Encoded(tokens, lengths, n_frames, scale, self._labels(pieces))
+        audio = self._codec.decode_segments(coded).transpose(1, 2).cpu().numpy()
         hop = self._codec.config.hop_samples
         return [
             Piece(piece.n_samples, row[: frames * hop])
@@ -65,18 +68,17 @@ class TorchItemEngine:
         missing = max(0, n_samples - len(whole))
         return np.pad(whole, ((0, missing), (0, 0))) if missing else whole[:n_samples]
 
+    def _labels(self, pieces: Sequence[Piece]) -> Tensor | None:
+        """`[piece, label]`, zeros after a piece's last; None for models that hear none."""
+        own = [piece.labels for piece in pieces if piece.labels is not None]
+        if not own:
+            return None
+        labels = np.zeros((len(own), max(map(len, own))), np.int64)
+        for row, piece in zip(labels, own, strict=True):
+            row[: len(piece)] = piece
+        return torch.from_numpy(labels).to(self._device)
+
 
 def _tensors(pieces: Sequence[Piece]) -> Iterator[Tensor]:
     """Audio `[channel, sample]` of each piece."""
     return (torch.from_numpy(piece.items.T) for piece in pieces)
-
-
-def _labels(pieces: Sequence[Piece]) -> Tensor | None:
-    """`[piece, label]`, zeros after a piece's last; None for models that hear none."""
-    own = [piece.labels for piece in pieces if piece.labels is not None]
-    if not own:
-        return None
-    labels = np.zeros((len(own), max(map(len, own))), np.int64)
-    for row, piece in zip(labels, own, strict=True):
-        row[: len(piece)] = piece
-    return torch.from_numpy(labels)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from codec.checkpoint import LoadedCodec, load_codec
 from codec.errors import ConfigError, RepositoryError
 from codec.golden import golden_mismatch
@@ -12,9 +14,11 @@ from codec.streaming import StreamingCodec
 from service.ipc import Operation
 from service.worker.calibrate import calibrate, real_time_factor
 from service.worker.cost import CostModel
+from service.worker.device import DeviceError, Placement, open_device
 from service.worker.exactness import batch_fault, stream_fault
 from service.worker.facts import info_of
 from service.worker.item_calibrate import ITEM_SECONDS, calibrate_items
+from service.worker.padded_engine import PaddedEngine
 from service.worker.torch_engine import TorchEngine, geometry_of
 from service.worker.torch_items import TorchItemEngine
 
@@ -43,35 +47,49 @@ class VerifiedModel:
     """A model that may be served, its engine, and what its steps cost here."""
 
     loaded: LoadedCodec
-    engine: TorchEngine | TorchItemEngine
+    engine: TorchEngine | PaddedEngine | TorchItemEngine
     costs: dict[Operation, CostModel]
 
 
-def verify(model: str, version: str, path: Path, rows: int) -> VerifiedModel:
-    """Load a version and check all that can be checked; `rows`: rows of state of its engine, if it streams.
+def verify(model: str, version: str, path: Path, rows: int, placement: Placement) -> VerifiedModel:
+    """Load a version and check all that can be checked, where it will run.
 
-    Raises `VersionRejectedError` with stage schema (manifest and config), digest (every file), weights
+    `rows`: rows of state of its engine, if it streams, at least two. Raises `VersionRejectedError` with stage
+    device (it is not there), schema (manifest and config), digest (every file), weights
     (names, shapes, finite values), golden (recorded codes come out again), stream (cut into pieces, the
     same codes and audio) or, for models that need whole items, batch (beside longer and shorter items, the
     same), speed (above real time, or above a tenth of it for models that need whole items) or load (anything
     else).
     """
+    device = _open(placement)
     _check_files(VersionPath(model, version, path))
-    loaded = _load(path)
+    loaded = _load(path, device)
     tolerance = loaded.manifest.golden.tolerance if loaded.manifest.golden else 0.0
-    mismatch = golden_mismatch(loaded.codec, loaded.golden)
+    mismatch = golden_mismatch(loaded.codec, loaded.golden.to(device))
     if mismatch > tolerance:
         raise VersionRejectedError("golden", f"{mismatch:.1%} of the golden codes do not come out again")
     if loaded.stream is not None:
-        return _verify_stream(loaded, loaded.stream, rows, tolerance)
+        engine = _engine(loaded.stream, rows, placement)
+        return _verify_stream(loaded, engine, rows, tolerance)
     return _verify_items(loaded, tolerance)
 
 
-def _verify_stream(loaded: LoadedCodec, stream: StreamingCodec, rows: int, tolerance: float) -> VerifiedModel:
-    if fault := stream_fault(loaded.codec, TorchEngine(stream, rows=2), loaded.golden, tolerance):
+def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEngine | PaddedEngine:
+    if not placement.is_padded:
+        return TorchEngine(stream, rows)
+    try:
+        return PaddedEngine(stream, rows, placement)
+    except RuntimeError as error:
+        # Memory, above all: the worker of the version that serves now has its part of the device.
+        raise VersionRejectedError("load", f"{type(error).__name__}: {error}") from error
+
+
+def _verify_stream(
+    loaded: LoadedCodec, engine: TorchEngine | PaddedEngine, rows: int, tolerance: float
+) -> VerifiedModel:
+    if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance):
         raise VersionRejectedError("stream", fault)
-    engine = TorchEngine(stream, rows)
-    geometry = geometry_of(stream.config)
+    geometry = geometry_of(loaded.codec.config)
     costs = calibrate(engine, geometry, rows)
     _check_speed(real_time_factor(costs, geometry), _MIN_STREAM_SPEED)
     return VerifiedModel(loaded, engine, costs)
@@ -106,9 +124,18 @@ def _check_files(version: VersionPath) -> None:
         raise VersionRejectedError("digest", str(error)) from error
 
 
-def _load(path: Path) -> LoadedCodec:
+def _open(placement: Placement) -> torch.device:
     try:
-        return load_codec(path)
+        return open_device(placement.device)
+    except DeviceError as error:
+        raise VersionRejectedError("device", str(error)) from error
+
+
+def _load(path: Path, device: torch.device) -> LoadedCodec:
+    try:
+        loaded = load_codec(path)
+        loaded.codec.to(device)
+        return loaded
     except ConfigError as error:
         raise VersionRejectedError("schema", str(error)) from error
     except RepositoryError as error:

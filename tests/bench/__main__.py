@@ -29,6 +29,10 @@ class Script:
 SCRIPTS = {
     "speed": Script("real-time factors on one core, beside encodec", ("--repeats", "2", "--seconds", "8")),
     "exactness": Script("stream = offline over 30 minutes of speech", ("--minutes", "1")),
+    "device": Script(
+        "steps padded and not, graphs, codes that flip, batches, memory; --device cuda:0 by itself",
+        ("--rows", "1,4", "--frames", "4", "--repeats", "3", "--batches", "1", "--minutes", "0.2"),
+    ),
     "families": Script(
         "every preset: parameters, work, speed, mismatches, memory",
         ("--seconds", "1", "--batches", "1", "--memory-minutes", "1", "encodec_16k", "stream_16k"),

@@ -20,7 +20,9 @@ from tqdm import tqdm
 from codec.checkpoint import open_codec
 from codec.encoded import Encoded
 from codec.model import Codec
+from codec.weights import AnyCodec
 from service.ipc import Operation
+from service.worker.engine import Engine
 from service.worker.torch_engine import TorchEngine
 from tests.bench.options import make_parser
 from tests.bench.speech import RATE, as_float, train_speech
@@ -152,7 +154,7 @@ def recordings(minutes: float, slots: int, rng: np.random.Generator) -> list[NDA
 
 
 def encode_direction(
-    codec: Codec, engine: TorchEngine, audio: list[NDArray[np.float32]], n_q: int
+    codec: AnyCodec, engine: Engine, audio: list[NDArray[np.float32]], n_q: int
 ) -> Direction:
     """Samples to codes `[frame, n_q]`; the last frames are padded with zeros as a flush does."""
     hop = codec.config.hop_samples
@@ -165,7 +167,7 @@ def encode_direction(
     return Direction(list(padded), [len(item) for item in audio], hop, step, reset)
 
 
-def decode_direction(engine: TorchEngine, codes: list[NDArray[np.generic]]) -> Direction:
+def decode_direction(engine: Engine, codes: list[NDArray[np.generic]]) -> Direction:
     """Codes `[frame, n_q]` to samples, delay included."""
 
     def step(rows: list[int], inputs: list[NDArray[np.generic]]) -> Sequence[NDArray[np.generic]]:

@@ -13,14 +13,17 @@ from codec.checkpoint import (
     draft_manifest,
     load_codec,
     open_codec,
+    ready,
     write_files,
 )
 from codec.config import load_config
 from codec.errors import ConfigError, NotFoundError, RepositoryError
 from codec.golden import golden_mismatch, read_golden
 from codec.manifest import MANIFEST_NAME
+from codec.seanet_model import SeanetCodec
 from codec.weights import load_weights
 from tests.codec.models import TINY, noise, publish_tiny, random_codec
+from tests.codec.seanets import small_config
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -28,6 +31,14 @@ pytestmark = pytest.mark.usefixtures("single_thread")
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "models"
+
+
+def test_a_codec_is_made_ready_in_its_fastest_layout() -> None:
+    codec = ready(SeanetCodec(small_config("freqcodec_16k_stream")).eval().requires_grad_(False))
+    for name, weight in codec.named_parameters():
+        assert "parametrizations" not in name
+        if weight.dim() == 4:
+            assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_published_model_reproduces_its_golden_codes_exactly(root: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from codec.errors import ConfigError, InvalidRequestError
+from service import cli
 from service.cli import _check_access, _config, register_serve
 from service.config import CallerLimits, TlsConfig
 from service.frontend.keys import Scope, add_key
@@ -47,6 +48,23 @@ def test_channels_and_processes_become_the_config(tmp_path: Path) -> None:
     options = ("--channels", "stable,canary", "--frontends", "3", "--admin-port", "9")
     config = _config(parse(*options, "--repository", str(tmp_path)))
     assert (config.channels, config.frontends, config.admin_port) == (("stable", "canary"), 3, 9)
+
+
+def test_devices_and_batching_become_the_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    repository = ("--repository", str(tmp_path))
+    config = _config(parse("--device", "cpu", "--batching", "fixed", *repository))
+    assert (config.devices, config.batching) == (("cpu",), "fixed")
+    monkeypatch.setattr(cli, "devices_for", {"auto": ("cuda:0", "cuda:1"), "cuda:1": ("cuda:1",)}.get)
+    config = _config(parse(*repository))
+    assert (config.devices, config.workers, config.batching) == (("cuda:0", "cuda:1"), 2, "auto")
+    config = _config(parse("--device", "cuda:1", "--workers", "3", *repository))
+    assert (config.devices, config.workers) == (("cuda:1",), 3)
+
+
+def test_a_device_that_is_none_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("--device", "tpu")
+    assert "none of cpu, cuda, cuda:0" in capsys.readouterr().err
 
 
 def test_options_out_of_range_are_refused() -> None:

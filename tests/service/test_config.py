@@ -31,6 +31,9 @@ def test_a_worker_config_survives_the_control_socket() -> None:
     [
         {"http_port": 70_000},
         {"workers": 0},
+        {"devices": []},
+        {"devices": ["gpu"]},
+        {"batching": "wide"},
         {"slots": 0},
         {"grace_seconds": -1},
         {"no_such_option": 1},

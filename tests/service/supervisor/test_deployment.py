@@ -1,7 +1,11 @@
 """A version as a whole: complete, rejected, or on its way out."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from service.supervisor import deployment as deployment_module
 from service.supervisor.deployment import Deployment
 from service.supervisor.seat import Rejection
 from tests.service.supervisor.stage import plan, until
@@ -24,6 +28,15 @@ async def test_it_is_complete_when_every_seat_is_taken(tmp_path: Path) -> None:
     await deployment.stopped()
     assert deployment.is_over
     assert deployment.workers == []
+
+
+def test_seats_take_the_devices_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices: list[str] = []
+    monkeypatch.setattr(deployment_module, "Seat", lambda plan, changed: devices.append(plan.device))
+    made = plan(tmp_path, tmp_path, workers=3)
+    config = made.config.model_copy(update={"devices": ("cuda:0", "cuda:1")})
+    Deployment(replace(made, config=config), changed=lambda: None)
+    assert devices == ["cuda:0", "cuda:1", "cuda:0"]
 
 
 async def test_one_rejection_is_the_rejection_of_all(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ can be checked against `reference_codes` and `reference_audio`, which see one se
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,10 @@ class OracleEngine:
         # Not zero: a row that is stepped without a reset gives itself away.
         self._checksums = {operation: [0xDEAD + row for row in range(rows)] for operation in Operation}
         self.on_step = on_step
+
+    def counters(self) -> Mapping[str, int]:
+        """Nothing to tell."""
+        return {}
 
     def reset(self, operation: Operation, rows: Sequence[int]) -> None:
         """Forget all that the rows were given."""

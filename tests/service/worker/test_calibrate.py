@@ -1,7 +1,7 @@
 """Calibration finds what an engine costs."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -19,6 +19,10 @@ STEP_SECONDS, FRAME_SECONDS = 0.001, 0.00005
 
 class SleepyEngine:
     """Takes a known time for a step, twice as long to decode."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Nothing to tell."""
+        return {}
 
     def reset(self, operation: Operation, rows: Sequence[int]) -> None:
         """Nothing to forget."""

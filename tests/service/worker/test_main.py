@@ -112,6 +112,26 @@ def test_a_two_second_request_is_one_or_two_steps(peer: Peer) -> None:
     assert 1 <= peer.stats()["encode"]["steps"] - before <= 2
 
 
+def test_steps_of_one_shape_give_the_same_codes(version: VersionPath, codec: Codec) -> None:
+    fields = {"model": version.model, "version": version.version, "version_path": version.path}
+    with running(MODULE, batching="fixed", **fields) as worker:
+        assert worker.event()["event"] == "ready"
+        with worker.connect() as peer:
+            audio = voiced(0.5)
+            peer.send(Message(Kind.JOB, 1, Operation.ENCODE, 6, payload=audio.tobytes()))
+            codes = np.frombuffer(peer.receive().payload, "<u2").reshape(-1, 6)
+            assert np.array_equal(codes, codes_alone(codec, audio, 6))
+            assert peer.stats()["eager_steps"] > len(codes)
+
+
+def test_a_device_that_is_not_there_is_told(version: VersionPath) -> None:
+    fields = {"model": version.model, "version": version.version, "version_path": version.path}
+    with running(MODULE, device="cuda:99", **fields) as worker:
+        event = worker.event()
+        assert (event["event"], event["stage"]) == ("rejected", "device")
+        assert "cuda:99" in event["reason"]
+
+
 def test_kill_is_seen_at_once_as_the_end_of_the_connection(worker: WorkerProcess) -> None:
     """Must stay the last test of this file, for the worker is gone after it."""
     with worker.connect() as peer:

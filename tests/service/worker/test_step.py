@@ -1,6 +1,6 @@
 """One step takes exactly its frames and gives every row its own n_q."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ class Recorder:
         self.resets: list[list[int]] = []
         self.rows: list[list[int]] = []
         self.inputs: list[NDArray[np.generic]] = []
+
+    def counters(self) -> Mapping[str, int]:
+        return {}
 
     def reset(self, operation: Operation, rows: Sequence[int]) -> None:
         self.resets.append(list(rows))

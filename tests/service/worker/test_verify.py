@@ -19,7 +19,9 @@ from codec.repository import Repository, VersionPath
 from service.ipc import Operation
 from service.worker import verify as gates
 from service.worker.cost import CostModel
+from service.worker.device import Placement
 from service.worker.engine import Piece
+from service.worker.padded_engine import PaddedEngine
 from service.worker.torch_engine import TorchEngine
 from service.worker.torch_items import TorchItemEngine
 from service.worker.verify import VersionRejectedError, verify
@@ -39,7 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(version: VersionPath) -> None:
-    verify(version.model, version.version, version.path, rows=2)
+    verify(version.model, version.version, version.path, rows=2, placement=Placement())
 
 
 def stage_of(version: VersionPath) -> str:
@@ -51,7 +53,7 @@ def stage_of(version: VersionPath) -> str:
 
 def test_a_sound_version_passes(tmp_path: Path) -> None:
     version = publish_tiny(tmp_path / "models", tmp_path)
-    model = verify(version.model, version.version, version.path, rows=3)
+    model = verify(version.model, version.version, version.path, rows=3, placement=Placement())
     assert model.loaded.manifest.version == version.version
     assert set(model.costs) == set(Operation)
     assert isinstance(model.engine, TorchEngine)
@@ -68,7 +70,22 @@ def test_a_sound_version_passes(tmp_path: Path) -> None:
 )
 def test_sound_versions_of_all_families_pass(preset: str, engine: type, tmp_path: Path) -> None:
     version = publish_seanet(tmp_path / "models", tmp_path, preset)
-    assert isinstance(verify(version.model, version.version, version.path, rows=2).engine, engine)
+    model = verify(version.model, version.version, version.path, rows=2, placement=Placement())
+    assert isinstance(model.engine, engine)
+
+
+def test_a_version_is_checked_in_the_steps_that_it_will_run_in(tmp_path: Path) -> None:
+    version = publish_tiny(tmp_path / "models", tmp_path)
+    model = verify(version.model, version.version, version.path, 3, Placement("cpu", "fixed"))
+    assert isinstance(model.engine, PaddedEngine)
+    assert model.engine.counters()["eager_steps"] > 0
+
+
+def test_a_device_that_is_not_there_stops_every_version(tmp_path: Path) -> None:
+    version = publish_tiny(tmp_path / "models", tmp_path)
+    with pytest.raises(VersionRejectedError, match="device: there is no cuda:99") as caught:
+        verify(version.model, version.version, version.path, 2, Placement("cuda:99"))
+    assert caught.value.stage == "device"
 
 
 def flip_a_byte_of_the_weights(path: Path) -> None:
