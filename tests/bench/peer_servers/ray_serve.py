@@ -8,7 +8,7 @@ PEERS/bin/python -m tests.bench.peer_servers.ray_serve VERSION_FOLDER PORT --wor
 import time
 from typing import Any
 
-import ray  # type: ignore[import-not-found]
+import ray
 import torch
 from fastapi import Request, Response
 from ray import serve
