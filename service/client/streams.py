@@ -71,9 +71,8 @@ class Talk(Protocol):
 
 
 def model_ref(model: str | None) -> pb.ModelRef:
-    """`name` or `name@version`."""
-    name, _, version = (model or "").partition("@")
-    return pb.ModelRef(model=name, version=version)
+    """`name`, `name@version` or `name@channel`; the service tells them apart."""
+    return pb.ModelRef(model=model or "")
 
 
 def rate_of(selection: Selection) -> pb.Rate | None:
