@@ -34,10 +34,7 @@ _WAIT_SECONDS = 0.1
 def audio_file(path: Path, sample_rate: int, piece_seconds: float = PIECE_SECONDS) -> Iterator[Samples]:
     """An audio file of any format, rate and channels. Raises as `codec.audio.AudioReader`."""
     step = max(1, round(piece_seconds * sample_rate))
-    with AudioReader(path, sample_rate) as reader:
-        for block in reader:
-            for start in range(0, block.shape[1], step):
-                yield block[0, start : start + step]
+    return _cut(AudioReader(path, sample_rate), step)
 
 
 def pcm_pieces(chunks: Iterable[bytes], pcm_format: PcmFormat = "pcm_s16le") -> Iterator[Samples]:
@@ -66,7 +63,7 @@ def pcm_pieces(chunks: Iterable[bytes], pcm_format: PcmFormat = "pcm_s16le") -> 
 def microphone(
     sample_rate: int, until: threading.Event | None = None, piece_seconds: float = PIECE_SECONDS
 ) -> Iterator[Samples]:
-    """What the default microphone hears, until the event is set or the iterator is closed.
+    """What the default microphone hears from the first piece asked for on, until the event is set.
 
     Needs the extra `live`. Raises `InvalidRequestError` without it and where there is no microphone.
     """
@@ -88,12 +85,7 @@ def microphone(
         )
     except (sounddevice.PortAudioError, ValueError) as error:
         raise InvalidRequestError(f"the microphone cannot be opened: {error}") from error
-    with stream:
-        while until is None or not until.is_set():
-            try:
-                yield heard.get(timeout=_WAIT_SECONDS)
-            except queue.Empty:
-                continue
+    return _hear(stream, heard, until or threading.Event())
 
 
 def paced(
@@ -130,3 +122,19 @@ async def as_async(pieces: Iterable[Piece]) -> AsyncIterator[Piece]:
             # In the same thread, after the piece that is under way.
             pool.submit(close)
         pool.shutdown(wait=False)
+
+
+def _cut(reader: AudioReader, step: int) -> Iterator[Samples]:
+    with reader:
+        for block in reader:
+            for start in range(0, block.shape[1], step):
+                yield block[0, start : start + step]
+
+
+def _hear(stream: Any, heard: queue.Queue[Samples], until: threading.Event) -> Iterator[Samples]:
+    with stream:
+        while not until.is_set():
+            try:
+                yield heard.get(timeout=_WAIT_SECONDS)
+            except queue.Empty:
+                continue

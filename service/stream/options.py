@@ -11,6 +11,7 @@ from service.client import Client, Tls
 from service.model_info import ModelInfo
 
 _SERVER = "127.0.0.1:8001"
+_SERVER_VARIABLE = "CODECD_SERVER"
 _KEY_VARIABLE = "CODECD_API_KEY"
 _RESUME_SECONDS = 30.0
 
