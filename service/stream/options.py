@@ -20,9 +20,9 @@ def add_connection(parser: ArgumentParser) -> None:
     """Add what `connect` reads."""
     parser.add_argument(
         "--server",
-        default=_SERVER,
+        default=os.environ.get(_SERVER_VARIABLE, _SERVER),
         metavar="HOST:PORT",
-        help="gRPC port of the service (default %(default)s)",
+        help=f"gRPC port of the service (default: ${_SERVER_VARIABLE}, else {_SERVER})",
     )
     parser.add_argument("--model", help="name, name@version or name@channel (default: the service's)")
     parser.add_argument(
