@@ -49,6 +49,7 @@ class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.Val
     PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
     """the same as PRIORITY_INTERACTIVE"""
     PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    """somebody waits for it"""
     PRIORITY_BULK: _Priority.ValueType  # 2
     """when nothing else is there to do"""
 
@@ -58,6 +59,7 @@ class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
 PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
 """the same as PRIORITY_INTERACTIVE"""
 PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+"""somebody waits for it"""
 PRIORITY_BULK: Priority.ValueType  # 2
 """when nothing else is there to do"""
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
@@ -181,6 +183,7 @@ class RawPcm(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     format: Global___PcmFormat.ValueType
+    """of samples"""
     sample_rate: _builtins.int
     """Hz, 8000..192000; resampled to the model's where it differs"""
     channels: _builtins.int
@@ -226,7 +229,9 @@ class EncodeRequest(_message.Message):
     @_builtins.property
     def rate(self) -> Global___Rate: ...
     @_builtins.property
-    def pcm(self) -> Global___RawPcm: ...
+    def pcm(self) -> Global___RawPcm:
+        """samples that say nothing of themselves"""
+
     def __init__(
         self,
         *,
@@ -264,7 +269,9 @@ class EncodeResponse(_message.Message):
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
-    def tokens(self) -> Global___Tokens: ...
+    def tokens(self) -> Global___Tokens:
+        """of all frames, and what decoding needs beside the codes"""
+
     def __init__(
         self,
         *,
@@ -380,7 +387,9 @@ class DecodeRequest(_message.Message):
         """empty: whatever decodes the token space"""
 
     @_builtins.property
-    def tokens(self) -> Global___Tokens: ...
+    def tokens(self) -> Global___Tokens:
+        """as EncodeResponse or a stream has them; 600 s of audio at most"""
+
     def __init__(
         self,
         *,
@@ -413,7 +422,9 @@ class DecodeResponse(_message.Message):
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
-    def pcm(self) -> Global___RawPcm: ...
+    def pcm(self) -> Global___RawPcm:
+        """at the model's sample rate and channels, in the format asked for"""
+
     def __init__(
         self,
         *,
@@ -701,6 +712,7 @@ class Summary(_message.Message):
     n_samples: _builtins.int
     """of audio: input of encoding, output of the others"""
     n_frames: _builtins.int
+    """of tokens: output of encoding, input of decoding"""
     def __init__(
         self,
         *,
@@ -1071,7 +1083,9 @@ class ListModelsResponse(_message.Message):
 
     MODELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInfo]: ...
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInfo]:
+        """in no particular order"""
+
     def __init__(
         self,
         *,
@@ -1087,6 +1101,8 @@ Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
+    """Which version is asked about."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -1158,6 +1174,7 @@ class ModelInfo(_message.Message):
     label_hop_samples: _builtins.int
     """samples per label"""
     whole_samples: _builtins.int
+    """the longest item that is coded whole; 0: any"""
     receptive_field_samples: _builtins.int
     """that a frame's codes depend on; absent: all before it"""
     decoder_reach_frames: _builtins.int
