@@ -16,6 +16,9 @@ from service.client.history import History, Piece
 PcmInput = bytes | NDArray[np.float32]
 """Mono samples at the model's rate: float32 `[sample]`, or little-endian 16-bit bytes."""
 
+KEEP_ALIVE_SECONDS = 10.0
+"""How long a source may be silent before the service is told that the stream is still wanted."""
+
 _GONE_RETRY_SECONDS = 1.0
 
 
@@ -65,6 +68,9 @@ class Talk(Protocol):
 
     def request(self, piece: Piece) -> Any:
         """A request with input."""
+
+    def keep_alive(self) -> Any:
+        """A request without input."""
 
     def chunks(self, response: Any) -> Iterator[Any]:
         """What an answer holds for the caller, if anything. Raises `ClientError`."""

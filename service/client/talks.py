@@ -151,6 +151,10 @@ class EncodeTalk(_Speaking):
         """Part of `Talk`."""
         return pb.StreamEncodeRequest(audio=_audio(piece))
 
+    def keep_alive(self) -> pb.StreamEncodeRequest:
+        """Part of `Talk`."""
+        return pb.StreamEncodeRequest(keep_alive=pb.KeepAlive())
+
     def chunks(self, response: pb.StreamEncodeResponse) -> Iterator[TokenChunk]:
         """Part of `Talk`."""
         which = response.WhichOneof("message")
@@ -198,6 +202,10 @@ class DecodeTalk(_Hearing):
         """Part of `Talk`."""
         return pb.StreamDecodeRequest(tokens=_tokens(piece))
 
+    def keep_alive(self) -> pb.StreamDecodeRequest:
+        """Part of `Talk`."""
+        return pb.StreamDecodeRequest(keep_alive=pb.KeepAlive())
+
     def chunks(self, response: pb.StreamDecodeResponse) -> Iterator[AudioChunk]:
         """Part of `Talk`."""
         yield from self._chunks(response)
@@ -213,6 +221,10 @@ class ReconstructTalk(_Speaking, _Hearing):
     def request(self, piece: Piece) -> pb.StreamReconstructRequest:
         """Part of `Talk`."""
         return pb.StreamReconstructRequest(audio=_audio(piece))
+
+    def keep_alive(self) -> pb.StreamReconstructRequest:
+        """Part of `Talk`."""
+        return pb.StreamReconstructRequest(keep_alive=pb.KeepAlive())
 
     def chunks(self, response: pb.StreamReconstructResponse) -> Iterator[AudioChunk]:
         """Part of `Talk`."""

@@ -1,11 +1,14 @@
 """Streams of the blocking client that go on over lost workers and replaced versions."""
 
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from service.client import Client, RefusedError
+from service.client import Client, RefusedError, blocking_stream
+from service.config import Limits
 from tests.service.client.disturbed import (
     CLIP,
     CODES,
@@ -18,7 +21,7 @@ from tests.service.client.disturbed import (
     spoken,
 )
 from tests.service.echo_worker import frames_of
-from tests.service.frontend.harness import Service
+from tests.service.frontend.harness import Service, running, wait_until
 
 
 @pytest.mark.parametrize("kind", ["killed", "replaced"])
@@ -59,3 +62,32 @@ def test_an_error_of_the_callers_own_iterator_is_the_callers(service: Service) -
 
     with Client(service.url, service.grpc_target) as client, pytest.raises(KeyError, match="microphone"):
         list(client.stream_encode(broken(), resume_seconds=20))
+
+
+def test_a_source_that_is_silent_for_long_keeps_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocking_stream, "KEEP_ALIVE_SECONDS", 0.3)
+
+    def halting() -> Iterator[Samples]:
+        yield CLIP[:6400]
+        time.sleep(4)
+        yield CLIP[6400:6400]
+        yield CLIP[6400:]
+
+    with (
+        running(limits=Limits(idle_stream_seconds=1.5)) as service,
+        Client(service.url, service.grpc_target) as client,
+    ):
+        codes = codes_of(list(client.stream_encode(halting(), SELECTION)))
+    assert np.array_equal(codes[:, :FRAMES], CODES)
+
+
+def test_an_endless_source_is_left_alone_after_the_end(service: Service) -> None:
+    def endless() -> Iterator[Samples]:
+        while True:
+            yield CLIP[:320]
+
+    with Client(service.url, service.grpc_target) as client:
+        chunks = client.stream_encode(endless(), SELECTION)
+        next(chunks)
+        chunks.close()  # type: ignore[attr-defined]  # a generator
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "stream input"])
