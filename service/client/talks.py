@@ -21,7 +21,7 @@ class _Resuming:
         self.is_leaving = False
         self.position = 0
         self._model = model
-        self._pinned: str | None = None
+        self._pinned: pb.ModelRef | None = None
         self._opened: pb.Opened | None = None
         self._told_items = 0
 
@@ -62,7 +62,8 @@ class _Resuming:
         first_frame = self._next_frame(history)
         self.position = first_frame * self._frame_items
         prime = history.between(self.needed_from(history), self.position)
-        return model_ref(self._pinned or self._model), first_frame, prime
+        model = model_ref(self._model) if self._pinned is None else self._pinned
+        return model, first_frame, prime
 
     def _take(self, response: Any, which: str | None) -> None:
         """Take a message that is no output."""
@@ -82,7 +83,7 @@ class _Resuming:
             )
             raise RefusedError("token_space_mismatch", message)
         self._opened = opened
-        self._pinned = f"{identity.model}@{identity.version}"
+        self._pinned = pb.ModelRef(model=identity.model, version=identity.version)
 
     def _untold(self, first: int, items: NDArray[Any]) -> NDArray[Any]:
         """What the caller does not have of output from item `first` on."""

@@ -37,7 +37,7 @@ async def test_the_same_for_an_event_loop_and_for_tokens(fragile: Service, kind:
         yield CODES
 
     async with AsyncClient(fragile.url, fragile.grpc_target) as client:
-        decoding = client.stream_decode(said(), "space-a", resume_seconds=20)
+        decoding = client.stream_decode(said(), "space-a", resume_seconds=120)
         heard = samples_of([chunk async for chunk in decoding])
         expected = samples_of([chunk async for chunk in client.stream_decode(whole(), "space-a")])
     assert np.array_equal(heard, expected)
@@ -49,10 +49,10 @@ async def test_an_event_loop_encodes_and_reconstructs_over_a_killed_worker(fragi
             yield piece
 
     async with AsyncClient(fragile.url, fragile.grpc_target) as client:
-        encoding = client.stream_encode(said(), SELECTION, resume_seconds=20)
+        encoding = client.stream_encode(said(), SELECTION, resume_seconds=120)
         codes = codes_of([chunk async for chunk in encoding])
         assert np.array_equal(codes[:, :FRAMES], CODES)
-        reconstructing = client.stream_reconstruct(said(), SELECTION, resume_seconds=20)
+        reconstructing = client.stream_reconstruct(said(), SELECTION, resume_seconds=120)
         assert len(samples_of([chunk async for chunk in reconstructing])) == len(CLIP)
 
 

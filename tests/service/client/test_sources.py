@@ -77,7 +77,8 @@ def test_a_file_is_streamed_by_the_blocking_client(service: Service, tmp_path: P
     soundfile.write(tmp_path / "clip.wav", CLIP, 16_000, "FLOAT")
     with Client(service.url, service.grpc_target) as client:
         rate = client.model().sample_rate
-        chunks = list(client.stream_encode(audio_file(tmp_path / "clip.wav", rate), Selection(n_q=4)))
+        selection = Selection("echo_16k@stable", n_q=4)
+        chunks = list(client.stream_encode(audio_file(tmp_path / "clip.wav", rate), selection))
     assert np.array_equal(codes_of(chunks)[:, :FRAMES], CODES)
 
 
