@@ -21,6 +21,9 @@ AudioFormat = FileFormat | PcmFormat
 MAX_WAV_BYTES = 2**32 - 2**12
 """Sample bytes of a WAV file: its lengths have 32 bits and cover the header too."""
 
+OPEN_BYTES = 2**32 - 1
+"""What a WAV file says whose length nobody knew when its header was written."""
+
 _SAMPLE_BYTES = 2
 
 
@@ -40,7 +43,9 @@ def encode_audio(samples: Samples, sample_rate: int, audio_format: AudioFormat) 
     if audio_format == "pcm_s16le":
         return pcm.astype("<i2").tobytes()
     if audio_format == "wav":
-        return _wav_header(pcm.shape[0], sample_rate, pcm.shape[1]) + pcm.astype("<i2").tobytes()
+        if pcm.size * _SAMPLE_BYTES > MAX_WAV_BYTES:
+            raise LimitExceededError("a WAV file cannot be larger than 4 GiB; ask for flac or pcm_s16le")
+        return wav_header(pcm.shape[0], sample_rate, pcm.shape[1]) + pcm.astype("<i2").tobytes()
     if audio_format == "flac":
         if not pcm.size:
             raise InvalidAudioError("a FLAC file cannot hold zero samples; ask for wav")
@@ -107,14 +112,15 @@ class AudioWriter:
         self._stack.__exit__(kind, error, trace)
 
 
-def _wav_header(n_samples: int, sample_rate: int, channels: int) -> bytes:
-    data_bytes = n_samples * channels * _SAMPLE_BYTES
-    if data_bytes > MAX_WAV_BYTES:
-        raise LimitExceededError("a WAV file cannot be larger than 4 GiB; ask for flac or pcm_s16le")
+def wav_header(n_samples: int | None, sample_rate: int, channels: int) -> bytes:
+    """The 44 bytes before 16-bit samples; None, or more than a WAV file can tell: as long as it goes on."""
     align = channels * _SAMPLE_BYTES
+    data_bytes = MAX_WAV_BYTES + 1 if n_samples is None else n_samples * align
+    if data_bytes > MAX_WAV_BYTES:
+        data_bytes = OPEN_BYTES
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
-        *(b"RIFF", 36 + data_bytes, b"WAVE"),
+        *(b"RIFF", min(36 + data_bytes, OPEN_BYTES), b"WAVE"),
         *(b"fmt ", 16, 1, channels, sample_rate, sample_rate * align, align, 8 * _SAMPLE_BYTES),
         *(b"data", data_bytes),
     )

@@ -10,7 +10,7 @@ import grpc
 from service.client.errors import ClientError, TryAgainError, from_rpc
 from service.client.history import History, Piece
 from service.client.persistence import Persistence
-from service.client.streams import Talk, gone
+from service.client.streams import KEEP_ALIVE_SECONDS, Talk, gone
 
 _LOST_STATUS = "Internal error from Core"
 _RETRY_SECONDS = 1.0
@@ -64,13 +64,19 @@ class _Source:
         self._is_done = False
         self._pulling: asyncio.Task[None] | None = None
 
-    async def after(self, position: int) -> Piece | None:
-        """Input from an item on; None at the end."""
+    async def wait(self, position: int) -> bool:
+        """As in `service.client.blocking_stream`."""
         while position >= self.history.end and not self._is_done:
             if self._pulling is None or self._pulling.done():
                 self._pulling = asyncio.ensure_future(self._pull())
             # Were it awaited itself, a stream that ends would take the caller's iterator with it.
-            await asyncio.wait({self._pulling})
+            done, _ = await asyncio.wait({self._pulling}, timeout=KEEP_ALIVE_SECONDS)
+            if not done:
+                return False
+        return True
+
+    def after(self, position: int) -> Piece | None:
+        """Input that was waited for; None at the end."""
         if self.error is not None:
             raise self.error
         return self.history.after(position) if position < self.history.end else None
@@ -94,7 +100,13 @@ async def _requests(talk: Talk, source: _Source, opened: asyncio.Event, *, keeps
     yield talk.open(source.history)
     position = talk.position
     await opened.wait()
-    while (piece := await source.after(position)) is not None and not talk.is_leaving:
+    while not talk.is_leaving:
+        if not await source.wait(position):
+            yield talk.keep_alive()
+            continue
+        piece = source.after(position)
+        if piece is None or talk.is_leaving:
+            return
         yield talk.request(piece)
         position += piece.shape[-1]
         if not keeps:

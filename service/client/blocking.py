@@ -12,7 +12,7 @@ from codec.tokens import Codes, Labels, Tokens
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
 from service.client.blocking_stream import converse
-from service.client.credentials import Tls, http_options, with_key
+from service.client.credentials import CHANNEL_OPTIONS, Tls, http_options, with_key
 from service.client.errors import from_rpc, from_transport
 from service.client.exchange import (
     AudioInput,
@@ -24,8 +24,9 @@ from service.client.exchange import (
     tokens_body,
     tokens_of,
 )
+from service.client.facts import info_of
 from service.client.labelled import encode_request, model_request, tokens_of_answer
-from service.client.streams import AudioChunk, PcmInput, TokenChunk
+from service.client.streams import AudioChunk, PcmInput, TokenChunk, model_ref
 from service.client.talks import DecodeTalk, EncodeTalk, ReconstructTalk
 from service.model_info import ModelInfo
 
@@ -51,9 +52,10 @@ class Client:
         options = http_options(api_key, tls)
         self._http = httpx.Client(base_url=url, timeout=timeout_seconds, **options)
         if tls is None:
-            self._channel = grpc.insecure_channel(grpc_target)
+            self._channel = grpc.insecure_channel(grpc_target, options=CHANNEL_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(grpc_target, tls.channel_credentials())
+            credentials = tls.channel_credentials()
+            self._channel = grpc.secure_channel(grpc_target, credentials, options=CHANNEL_OPTIONS)
         self._stub = with_key(codec_pb2_grpc.CodecStub(self._channel), api_key)
         self._models = with_key(codec_pb2_grpc.ModelsStub(self._channel), api_key)
         self._timeout_seconds = timeout_seconds
@@ -90,6 +92,14 @@ class Client:
             return models_of(self._http.get("/models"))
         except httpx.TransportError as error:
             raise from_transport(error) from error
+
+    def model(self, model: str | None = None) -> ModelInfo:
+        """One model, the default one if none is named, asked for by gRPC, which does not tell `slots`."""
+        request = pb.GetModelRequest(model=model_ref(model))
+        try:
+            return info_of(self._models.Get(request, timeout=self._timeout_seconds))
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
 
     def stream_encode(
         self, pcm: Iterable[PcmInput], selection: Selection = _DEFAULT, *, resume_seconds: float = 0.0

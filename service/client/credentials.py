@@ -10,6 +10,9 @@ import grpc
 
 Stub = TypeVar("Stub")
 
+# A service that was away is looked for at least this often; gRPC's own delays grow to two minutes.
+CHANNEL_OPTIONS = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000))
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:

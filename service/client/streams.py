@@ -16,6 +16,9 @@ from service.client.history import History, Piece
 PcmInput = bytes | NDArray[np.float32]
 """Mono samples at the model's rate: float32 `[sample]`, or little-endian 16-bit bytes."""
 
+KEEP_ALIVE_SECONDS = 10.0
+"""How long a source may be silent before the service is told that the stream is still wanted."""
+
 _GONE_RETRY_SECONDS = 1.0
 
 
@@ -66,14 +69,16 @@ class Talk(Protocol):
     def request(self, piece: Piece) -> Any:
         """A request with input."""
 
+    def keep_alive(self) -> Any:
+        """A request without input."""
+
     def chunks(self, response: Any) -> Iterator[Any]:
         """What an answer holds for the caller, if anything. Raises `ClientError`."""
 
 
 def model_ref(model: str | None) -> pb.ModelRef:
-    """`name` or `name@version`."""
-    name, _, version = (model or "").partition("@")
-    return pb.ModelRef(model=name, version=version)
+    """`name`, `name@version` or `name@channel`; the service tells them apart."""
+    return pb.ModelRef(model=model or "")
 
 
 def rate_of(selection: Selection) -> pb.Rate | None:

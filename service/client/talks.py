@@ -21,7 +21,7 @@ class _Resuming:
         self.is_leaving = False
         self.position = 0
         self._model = model
-        self._pinned: str | None = None
+        self._pinned: pb.ModelRef | None = None
         self._opened: pb.Opened | None = None
         self._told_items = 0
 
@@ -62,7 +62,8 @@ class _Resuming:
         first_frame = self._next_frame(history)
         self.position = first_frame * self._frame_items
         prime = history.between(self.needed_from(history), self.position)
-        return model_ref(self._pinned or self._model), first_frame, prime
+        model = model_ref(self._model) if self._pinned is None else self._pinned
+        return model, first_frame, prime
 
     def _take(self, response: Any, which: str | None) -> None:
         """Take a message that is no output."""
@@ -82,7 +83,7 @@ class _Resuming:
             )
             raise RefusedError("token_space_mismatch", message)
         self._opened = opened
-        self._pinned = f"{identity.model}@{identity.version}"
+        self._pinned = pb.ModelRef(model=identity.model, version=identity.version)
 
     def _untold(self, first: int, items: NDArray[Any]) -> NDArray[Any]:
         """What the caller does not have of output from item `first` on."""
@@ -151,6 +152,10 @@ class EncodeTalk(_Speaking):
         """Part of `Talk`."""
         return pb.StreamEncodeRequest(audio=_audio(piece))
 
+    def keep_alive(self) -> pb.StreamEncodeRequest:
+        """Part of `Talk`."""
+        return pb.StreamEncodeRequest(keep_alive=pb.KeepAlive())
+
     def chunks(self, response: pb.StreamEncodeResponse) -> Iterator[TokenChunk]:
         """Part of `Talk`."""
         which = response.WhichOneof("message")
@@ -198,6 +203,10 @@ class DecodeTalk(_Hearing):
         """Part of `Talk`."""
         return pb.StreamDecodeRequest(tokens=_tokens(piece))
 
+    def keep_alive(self) -> pb.StreamDecodeRequest:
+        """Part of `Talk`."""
+        return pb.StreamDecodeRequest(keep_alive=pb.KeepAlive())
+
     def chunks(self, response: pb.StreamDecodeResponse) -> Iterator[AudioChunk]:
         """Part of `Talk`."""
         yield from self._chunks(response)
@@ -213,6 +222,10 @@ class ReconstructTalk(_Speaking, _Hearing):
     def request(self, piece: Piece) -> pb.StreamReconstructRequest:
         """Part of `Talk`."""
         return pb.StreamReconstructRequest(audio=_audio(piece))
+
+    def keep_alive(self) -> pb.StreamReconstructRequest:
+        """Part of `Talk`."""
+        return pb.StreamReconstructRequest(keep_alive=pb.KeepAlive())
 
     def chunks(self, response: pb.StreamReconstructResponse) -> Iterator[AudioChunk]:
         """Part of `Talk`."""

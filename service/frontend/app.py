@@ -77,7 +77,7 @@ def make_app(
     api: RestApi, batch: BatchApi, streams: StreamSocket, health: Health, access: Access, metrics: Metrics
 ) -> ASGIApp:
     """The application with all its routes, behind its door."""
-    app = FastAPI(title="codecd", description="Audio in, tokens out; tokens in, audio out.", version="1")
+    app = FastAPI(title="codecd", description=openapi.DESCRIPTION, version="1")
     http_errors.install(app)
     raw_routes = [
         RawRoute("/encode", api.encode, openapi_extra=openapi.ENCODE),
@@ -88,12 +88,12 @@ def make_app(
     ]
     app.router.routes.extend(raw_routes)
     app.router.routes.append(WebSocketRoute("/stream", streams))
-    app.add_api_route("/models", api.models, methods=["GET"], openapi_extra=openapi.PAGE)
+    app.add_api_route("/models", api.models, methods=["GET"], openapi_extra=openapi.MODELS)
     app.add_api_route("/models/{name}", api.model, methods=["GET"], openapi_extra=openapi.MODEL_PAGE)
-    app.add_api_route("/capacity", api.capacity, methods=["GET"], openapi_extra=openapi.CAPACITY_PAGE)
-    app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.PAGE)
-    app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.PAGE)
-    app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.PAGE)
+    app.add_api_route("/capacity", api.capacity, methods=["GET"], openapi_extra=openapi.CAPACITY)
+    app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.HEALTH)
+    app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.HEALTH)
+    app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.HEALTH)
     return HttpGuard(FastLane(app, raw_routes), access, metrics)
 
 

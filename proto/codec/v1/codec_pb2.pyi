@@ -4,7 +4,24 @@ isort:skip_file
 codec.v1: audio in, tokens out; tokens in, audio out; one-shot or live.
 
 Tokens are packed little-endian u16, [frame][codebook]. PCM is little-endian bytes in the format
-that the message names. Every answer names the model, the exact version and the token space.
+that the message names, channels interleaved. Every answer names the model, the exact version and
+the token space. Numbers in samples count samples per channel.
+
+Errors are gRPC statuses; their message says what is wrong and what to do:
+  INVALID_ARGUMENT     a field out of its bounds, audio or tokens that cannot be read, a limit passed
+  UNAUTHENTICATED      no key, or none that is known; send the metadata "authorization: Bearer KEY"
+  PERMISSION_DENIED    the key is not good for this operation
+  NOT_FOUND            an unknown model, version or channel
+  FAILED_PRECONDITION  tokens of another token space than the model's
+  RESOURCE_EXHAUSTED   the service is full or a quota is used up; ask again after the trailing
+                       metadata "grpc-retry-pushback-ms"
+  UNAVAILABLE          no worker, a worker that died, a service that is going away; ask again likewise
+  DEADLINE_EXCEEDED    the call's own deadline, or the service's limit; or a stream that is silent
+  ABORTED              a stream whose output is not read
+  INTERNAL             a defect; the message has an id for the operator
+
+Limits are those of the service's settings; the defaults are 4 MiB for a message, 600 s of audio for
+a one-shot call, and 1 MiB for a message of a stream.
 """
 
 from collections import abc as _abc
@@ -32,14 +49,17 @@ class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.Val
     PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
     """the same as PRIORITY_INTERACTIVE"""
     PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    """somebody waits for it"""
     PRIORITY_BULK: _Priority.ValueType  # 2
     """when nothing else is there to do"""
 
-class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper): ...
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Whose turn it is where work is waiting; live streams go before both."""
 
 PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
 """the same as PRIORITY_INTERACTIVE"""
 PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+"""somebody waits for it"""
 PRIORITY_BULK: Priority.ValueType  # 2
 """when nothing else is there to do"""
 Global___Priority: _TypeAlias = Priority  # noqa: Y015
@@ -53,14 +73,19 @@ class _PcmFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PcmFormat.V
     PCM_FORMAT_UNSPECIFIED: _PcmFormat.ValueType  # 0
     """the same as PCM_FORMAT_S16LE"""
     PCM_FORMAT_S16LE: _PcmFormat.ValueType  # 1
+    """16-bit integers, full scale is 32768; output is rounded and clipped"""
     PCM_FORMAT_F32LE: _PcmFormat.ValueType  # 2
+    """32-bit floats, full scale is 1; NaN and infinity are refused"""
 
-class PcmFormat(_PcmFormat, metaclass=_PcmFormatEnumTypeWrapper): ...
+class PcmFormat(_PcmFormat, metaclass=_PcmFormatEnumTypeWrapper):
+    """How samples are packed; another number is INVALID_ARGUMENT, as in every enum here."""
 
 PCM_FORMAT_UNSPECIFIED: PcmFormat.ValueType  # 0
 """the same as PCM_FORMAT_S16LE"""
 PCM_FORMAT_S16LE: PcmFormat.ValueType  # 1
+"""16-bit integers, full scale is 32768; output is rounded and clipped"""
 PCM_FORMAT_F32LE: PcmFormat.ValueType  # 2
+"""32-bit floats, full scale is 1; NaN and infinity are refused"""
 Global___PcmFormat: _TypeAlias = PcmFormat  # noqa: Y015
 
 @_typing.final
@@ -72,9 +97,9 @@ class ModelRef(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """name, name@channel or name@version"""
+    """name, name@channel or name@version; NOT_FOUND if there is none such"""
     version: _builtins.str
-    """exact version; empty = the stable channel"""
+    """exact version, with a bare name; empty = the service's default channel"""
     def __init__(
         self,
         *,
@@ -91,14 +116,19 @@ Global___ModelRef: _TypeAlias = ModelRef  # noqa: Y015
 
 @_typing.final
 class Identity(_message.Message):
+    """Who made tokens, or audio from tokens."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     TOKEN_SPACE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
+    """name"""
     version: _builtins.str
+    """exact version, N-DIGEST"""
     token_space: _builtins.str
+    """identity of the codebooks: tokens decode with every version of the same one"""
     def __init__(
         self,
         *,
@@ -116,14 +146,16 @@ Global___Identity: _TypeAlias = Identity  # noqa: Y015
 
 @_typing.final
 class Rate(_message.Message):
+    """How many codebooks to use; left out: 8, or all of a model that has fewer."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     N_Q_FIELD_NUMBER: _builtins.int
     BITRATE_BPS_FIELD_NUMBER: _builtins.int
     n_q: _builtins.int
-    """codebooks, 1..32"""
+    """codebooks, 1..ModelInfo.max_n_q"""
     bitrate_bps: _builtins.int
-    """the largest n_q whose bitrate does not exceed it"""
+    """bits per second: the largest n_q whose bitrate does not exceed it"""
     def __init__(
         self,
         *,
@@ -142,6 +174,8 @@ Global___Rate: _TypeAlias = Rate  # noqa: Y015
 
 @_typing.final
 class RawPcm(_message.Message):
+    """Samples without a header."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     FORMAT_FIELD_NUMBER: _builtins.int
@@ -149,9 +183,13 @@ class RawPcm(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     format: Global___PcmFormat.ValueType
+    """of samples"""
     sample_rate: _builtins.int
+    """Hz, 8000..192000; resampled to the model's where it differs"""
     channels: _builtins.int
+    """1..8; mixed to the model's"""
     samples: _builtins.bytes
+    """whole samples, at least one, [sample][channel]"""
     def __init__(
         self,
         *,
@@ -170,6 +208,8 @@ Global___RawPcm: _TypeAlias = RawPcm  # noqa: Y015
 
 @_typing.final
 class EncodeRequest(_message.Message):
+    """Audio to code."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -179,16 +219,19 @@ class EncodeRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     file: _builtins.bytes
-    """WAV, FLAC or OGG"""
+    """WAV, FLAC, OGG or MP3 of any rate; resampled and mixed to what the model takes"""
     labels: _builtins.bytes
     """u16 little-endian; models with ModelInfo.labels need one per label_hop_samples"""
     priority: Global___Priority.ValueType
+    """left out: interactive"""
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
     def rate(self) -> Global___Rate: ...
     @_builtins.property
-    def pcm(self) -> Global___RawPcm: ...
+    def pcm(self) -> Global___RawPcm:
+        """samples that say nothing of themselves"""
+
     def __init__(
         self,
         *,
@@ -211,6 +254,8 @@ Global___EncodeRequest: _TypeAlias = EncodeRequest  # noqa: Y015
 
 @_typing.final
 class EncodeResponse(_message.Message):
+    """The tokens of a whole item."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     IDENTITY_FIELD_NUMBER: _builtins.int
@@ -218,12 +263,15 @@ class EncodeResponse(_message.Message):
     N_SAMPLES_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_FIELD_NUMBER: _builtins.int
     n_samples: _builtins.int
-    """of the model's sample rate"""
+    """length of the audio at sample_rate; decoding needs it for the exact length"""
     sample_rate: _builtins.int
+    """Hz, the model's"""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
-    def tokens(self) -> Global___Tokens: ...
+    def tokens(self) -> Global___Tokens:
+        """of all frames, and what decoding needs beside the codes"""
+
     def __init__(
         self,
         *,
@@ -242,6 +290,8 @@ Global___EncodeResponse: _TypeAlias = EncodeResponse  # noqa: Y015
 
 @_typing.final
 class Tokens(_message.Message):
+    """Codes of successive frames."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     N_Q_FIELD_NUMBER: _builtins.int
@@ -251,10 +301,11 @@ class Tokens(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     n_q: _builtins.int
+    """codebooks, 1..ModelInfo.max_n_q"""
     first_frame: _builtins.int
-    """index of the first frame in the stream or file"""
+    """number of the first frame in the stream or file; not read in requests"""
     codes: _builtins.bytes
-    """u16 little-endian [frame][codebook]"""
+    """u16 little-endian [frame][codebook], whole frames, each < codebook_size"""
     labels: _builtins.bytes
     """u16 little-endian, of the whole item"""
     @_builtins.property
@@ -294,7 +345,9 @@ class Segmentation(_message.Message):
     LENGTH_SAMPLES_FIELD_NUMBER: _builtins.int
     STRIDE_SAMPLES_FIELD_NUMBER: _builtins.int
     length_samples: _builtins.int
+    """1 or more"""
     stride_samples: _builtins.int
+    """1..length_samples"""
     def __init__(
         self,
         *,
@@ -311,6 +364,8 @@ Global___Segmentation: _TypeAlias = Segmentation  # noqa: Y015
 
 @_typing.final
 class DecodeRequest(_message.Message):
+    """Tokens to decode."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -324,11 +379,17 @@ class DecodeRequest(_message.Message):
     n_samples: _builtins.int
     """exact length wanted; 0 = everything that the frames give (streamable models)"""
     format: Global___PcmFormat.ValueType
+    """of the answer"""
     priority: Global___Priority.ValueType
+    """left out: interactive"""
     @_builtins.property
-    def model(self) -> Global___ModelRef: ...
+    def model(self) -> Global___ModelRef:
+        """empty: whatever decodes the token space"""
+
     @_builtins.property
-    def tokens(self) -> Global___Tokens: ...
+    def tokens(self) -> Global___Tokens:
+        """as EncodeResponse or a stream has them; 600 s of audio at most"""
+
     def __init__(
         self,
         *,
@@ -349,16 +410,21 @@ Global___DecodeRequest: _TypeAlias = DecodeRequest  # noqa: Y015
 
 @_typing.final
 class DecodeResponse(_message.Message):
+    """The audio of a whole item."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     IDENTITY_FIELD_NUMBER: _builtins.int
     PCM_FIELD_NUMBER: _builtins.int
     N_Q_FIELD_NUMBER: _builtins.int
     n_q: _builtins.int
+    """codebooks that it was made of"""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
-    def pcm(self) -> Global___RawPcm: ...
+    def pcm(self) -> Global___RawPcm:
+        """at the model's sample rate and channels, in the format asked for"""
+
     def __init__(
         self,
         *,
@@ -376,6 +442,8 @@ Global___DecodeResponse: _TypeAlias = DecodeResponse  # noqa: Y015
 
 @_typing.final
 class StreamEncodeRequest(_message.Message):
+    """What a client says in StreamEncode: open first and once, then the others in any order."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPEN_FIELD_NUMBER: _builtins.int
@@ -410,6 +478,10 @@ Global___StreamEncodeRequest: _TypeAlias = StreamEncodeRequest  # noqa: Y015
 
 @_typing.final
 class OpenEncode(_message.Message):
+    """Opens a stream. NOT_FOUND, INVALID_ARGUMENT for a model that is not streamable, RESOURCE_EXHAUSTED
+    where all places are taken.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -419,20 +491,25 @@ class OpenEncode(_message.Message):
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     PRIME_FIELD_NUMBER: _builtins.int
     format: Global___PcmFormat.ValueType
-    """mono, at the model's sample rate"""
+    """of all audio to come: mono, at the model's sample rate"""
     sample_rate: _builtins.int
     """0 or the model's rate; anything else is refused"""
     first_frame: _builtins.int
     """Going on where another stream was lost: the number of the first frame to come, and the audio just
     before it, in whole frames. It is coded and its output kept back; with Opened.prime_frames frames of
     it, or all there was, what follows is what the lost stream would have said.
+    0: a new stream
     """
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
-    def rate(self) -> Global___Rate: ...
+    def rate(self) -> Global___Rate:
+        """until an AudioChunk says another"""
+
     @_builtins.property
-    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]: ...
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]:
+        """at most first_frame frames"""
+
     def __init__(
         self,
         *,
@@ -453,11 +530,14 @@ Global___OpenEncode: _TypeAlias = OpenEncode  # noqa: Y015
 
 @_typing.final
 class AudioChunk(_message.Message):
+    """Audio, cut anywhere between samples; 20 to 80 ms are good for live audio."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SAMPLES_FIELD_NUMBER: _builtins.int
     RATE_FIELD_NUMBER: _builtins.int
     samples: _builtins.bytes
+    """whole samples in the format of the opening; none: as KeepAlive"""
     @_builtins.property
     def rate(self) -> Global___Rate:
         """optional: from the first frame completed by this chunk on"""
@@ -478,10 +558,15 @@ Global___AudioChunk: _TypeAlias = AudioChunk  # noqa: Y015
 
 @_typing.final
 class Flush(_message.Message):
+    """Ends a segment: what is left is padded with silence and coded, then Flushed comes, and the stream
+    begins again at number 0 with fresh state. At most 16 may be under way.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
+    """comes back in Flushed"""
     def __init__(
         self,
         *,
@@ -497,6 +582,8 @@ Global___Flush: _TypeAlias = Flush  # noqa: Y015
 
 @_typing.final
 class KeepAlive(_message.Message):
+    """Still there; a client that says nothing for 30 s is closed with DEADLINE_EXCEEDED."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -512,6 +599,8 @@ Global___KeepAlive: _TypeAlias = KeepAlive  # noqa: Y015
 
 @_typing.final
 class Opened(_message.Message):
+    """The stream is open: what is needed to read its output."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     IDENTITY_FIELD_NUMBER: _builtins.int
@@ -522,15 +611,21 @@ class Opened(_message.Message):
     CODEBOOK_SIZE_FIELD_NUMBER: _builtins.int
     PRIME_FRAMES_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
+    """Hz"""
     hop_samples: _builtins.int
+    """samples per frame"""
     delay_samples: _builtins.int
     """samples by which the decoded signal lags a complete frame"""
     n_q: _builtins.int
+    """codebooks to begin with; of decoding: the most that may come"""
     codebook_size: _builtins.int
+    """codes are below it"""
     prime_frames: _builtins.int
     """what a prime needs at most; absent: no prime is enough, start anew"""
     @_builtins.property
-    def identity(self) -> Global___Identity: ...
+    def identity(self) -> Global___Identity:
+        """stays the same until the stream ends"""
+
     def __init__(
         self,
         *,
@@ -554,10 +649,13 @@ Global___Opened: _TypeAlias = Opened  # noqa: Y015
 
 @_typing.final
 class Flushed(_message.Message):
+    """All output of the segment that Flush ended has come."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
+    """of the Flush"""
     def __init__(
         self,
         *,
@@ -573,13 +671,17 @@ Global___Flushed: _TypeAlias = Flushed  # noqa: Y015
 
 @_typing.final
 class GoAway(_message.Message):
+    """The stream has to end soon; open another one, which may go on where this one ends."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
     DEADLINE_MS_FIELD_NUMBER: _builtins.int
     PRIME_FRAMES_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    """"version replaced" or "shutting down" """
     deadline_ms: _builtins.int
+    """from now on; then the stream is flushed and ends with UNAVAILABLE"""
     prime_frames: _builtins.int
     """as in Opened"""
     def __init__(
@@ -601,12 +703,16 @@ Global___GoAway: _TypeAlias = GoAway  # noqa: Y015
 
 @_typing.final
 class Summary(_message.Message):
+    """The last message of a stream that ends well: how much it was, the prime not counted."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     N_SAMPLES_FIELD_NUMBER: _builtins.int
     N_FRAMES_FIELD_NUMBER: _builtins.int
     n_samples: _builtins.int
+    """of audio: input of encoding, output of the others"""
     n_frames: _builtins.int
+    """of tokens: output of encoding, input of decoding"""
     def __init__(
         self,
         *,
@@ -623,6 +729,8 @@ Global___Summary: _TypeAlias = Summary  # noqa: Y015
 
 @_typing.final
 class StreamEncodeResponse(_message.Message):
+    """What the service says in StreamEncode: opened first, summary last."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPENED_FIELD_NUMBER: _builtins.int
@@ -661,6 +769,8 @@ Global___StreamEncodeResponse: _TypeAlias = StreamEncodeResponse  # noqa: Y015
 
 @_typing.final
 class StreamDecodeRequest(_message.Message):
+    """What a client says in StreamDecode: open first and once, then the others in any order."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPEN_FIELD_NUMBER: _builtins.int
@@ -695,6 +805,8 @@ Global___StreamDecodeRequest: _TypeAlias = StreamDecodeRequest  # noqa: Y015
 
 @_typing.final
 class OpenDecode(_message.Message):
+    """Opens a stream; FAILED_PRECONDITION for tokens that no model here decodes."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -703,13 +815,21 @@ class OpenDecode(_message.Message):
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     PRIME_FIELD_NUMBER: _builtins.int
     token_space: _builtins.str
+    """of the tokens; required unless the model is named with its exact version"""
     format: Global___PcmFormat.ValueType
+    """of the audio that comes back"""
     first_frame: _builtins.int
-    """As in OpenEncode: the number of the first frame that will be sent, and the tokens just before it."""
+    """As in OpenEncode: the number of the first frame that will be sent, and the tokens just before it.
+    0: a new stream
+    """
     @_builtins.property
-    def model(self) -> Global___ModelRef: ...
+    def model(self) -> Global___ModelRef:
+        """empty: whatever decodes the token space"""
+
     @_builtins.property
-    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tokens]: ...
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tokens]:
+        """at most first_frame frames"""
+
     def __init__(
         self,
         *,
@@ -729,12 +849,16 @@ Global___OpenDecode: _TypeAlias = OpenDecode  # noqa: Y015
 
 @_typing.final
 class PcmChunk(_message.Message):
+    """Decoded audio, gapless."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     first_sample: _builtins.int
+    """number of the first one since the opening or the last flush"""
     samples: _builtins.bytes
+    """mono, in the format of the opening"""
     def __init__(
         self,
         *,
@@ -751,6 +875,8 @@ Global___PcmChunk: _TypeAlias = PcmChunk  # noqa: Y015
 
 @_typing.final
 class StreamDecodeResponse(_message.Message):
+    """What the service says in StreamDecode: opened first, summary last."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPENED_FIELD_NUMBER: _builtins.int
@@ -789,6 +915,8 @@ Global___StreamDecodeResponse: _TypeAlias = StreamDecodeResponse  # noqa: Y015
 
 @_typing.final
 class StreamReconstructRequest(_message.Message):
+    """What a client says in StreamReconstruct: open first and once, then the others in any order."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPEN_FIELD_NUMBER: _builtins.int
@@ -823,6 +951,8 @@ Global___StreamReconstructRequest: _TypeAlias = StreamReconstructRequest  # noqa
 
 @_typing.final
 class OpenReconstruct(_message.Message):
+    """Opens a stream, as OpenEncode."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
@@ -843,9 +973,13 @@ class OpenReconstruct(_message.Message):
     @_builtins.property
     def model(self) -> Global___ModelRef: ...
     @_builtins.property
-    def rate(self) -> Global___Rate: ...
+    def rate(self) -> Global___Rate:
+        """until an AudioChunk says another"""
+
     @_builtins.property
-    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]: ...
+    def prime(self) -> _containers.RepeatedCompositeFieldContainer[Global___AudioChunk]:
+        """as in OpenEncode"""
+
     def __init__(
         self,
         *,
@@ -867,6 +1001,8 @@ Global___OpenReconstruct: _TypeAlias = OpenReconstruct  # noqa: Y015
 
 @_typing.final
 class StreamReconstructResponse(_message.Message):
+    """What the service says in StreamReconstruct: opened first, summary last."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     OPENED_FIELD_NUMBER: _builtins.int
@@ -941,11 +1077,15 @@ Global___WatchModelsRequest: _TypeAlias = WatchModelsRequest  # noqa: Y015
 
 @_typing.final
 class ListModelsResponse(_message.Message):
+    """One version of every model that is served."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInfo]: ...
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInfo]:
+        """in no particular order"""
+
     def __init__(
         self,
         *,
@@ -961,11 +1101,15 @@ Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
+    """Which version is asked about."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def model(self) -> Global___ModelRef: ...
+    def model(self) -> Global___ModelRef:
+        """empty: the default model"""
+
     def __init__(
         self,
         *,
@@ -981,6 +1125,8 @@ Global___GetModelRequest: _TypeAlias = GetModelRequest  # noqa: Y015
 
 @_typing.final
 class ModelInfo(_message.Message):
+    """What there is to know of one version of a model."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     IDENTITY_FIELD_NUMBER: _builtins.int
@@ -1002,14 +1148,21 @@ class ModelInfo(_message.Message):
     RECEPTIVE_FIELD_SAMPLES_FIELD_NUMBER: _builtins.int
     DECODER_REACH_FRAMES_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
+    """Hz, of what is coded and of what is decoded"""
     channels: _builtins.int
+    """of the same"""
     hop_samples: _builtins.int
+    """samples per frame"""
     delay_samples: _builtins.int
+    """after k frames a decoder has given k * hop - delay samples"""
     max_n_q: _builtins.int
+    """codebooks"""
     codebook_size: _builtins.int
+    """codes are below it"""
     causal: _builtins.bool
     """the same as streamable"""
     description: _builtins.str
+    """for people"""
     streamable: _builtins.bool
     """StreamEncode and StreamDecode take it; others need the whole item"""
     latency_ms: _builtins.float
@@ -1021,6 +1174,7 @@ class ModelInfo(_message.Message):
     label_hop_samples: _builtins.int
     """samples per label"""
     whole_samples: _builtins.int
+    """the longest item that is coded whole; 0: any"""
     receptive_field_samples: _builtins.int
     """that a frame's codes depend on; absent: all before it"""
     decoder_reach_frames: _builtins.int

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class CodecStub:
-    """Missing associated documentation comment in .proto file."""
+    """Coding. A call without a deadline has 30 s.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -67,24 +68,27 @@ class CodecStub:
 
 
 class CodecServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Coding. A call without a deadline has 30 s.
+    """
 
     def Encode(self, request, context):
-        """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens; messages up to 4 MB.
+        """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens. In JSON:
+        {"rate": {"nQ": 8}, "pcm": {"sampleRate": 16000, "channels": 1, "samples": "AAAAAA=="}}
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Decode(self, request, context):
-        """Tokens to PCM.
+        """Tokens to PCM of exactly the length that was encoded. In JSON:
+        {"tokenSpace": "ts-daebfe799390a73e", "tokens": {"nQ": 1, "codes": "HQNEAA=="}}
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Reconstruct(self, request, context):
-        """Audio to tokens to audio, with the same version for both halves.
+        """Audio to tokens to audio, with the same version for both halves; n_samples as they went in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,13 +96,16 @@ class CodecServicer:
 
     def StreamEncode(self, request_iterator, context):
         """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends.
+        Opened comes first, Summary last. In JSON:
+        {"open": {"rate": {"nQ": 8}}} {"audio": {"samples": "AAAAAA=="}} {"flush": {"id": "1"}}
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamDecode(self, request_iterator, context):
-        """Live: Open first, then Tokens, Flush, KeepAlive.
+        """Live: Open first, then Tokens, Flush, KeepAlive. In JSON:
+        {"open": {"tokenSpace": "ts-daebfe799390a73e"}} {"tokens": {"nQ": 1, "codes": "HQNEAA=="}}
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +113,8 @@ class CodecServicer:
 
     def StreamReconstruct(self, request_iterator, context):
         """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
-        went in, both halves by the same version.
+        went in, both halves by the same version. In JSON:
+        {"open": {"rate": {"nQ": 8}, "tokens": true}} {"audio": {"samples": "AAAAAA=="}}
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +162,8 @@ def add_CodecServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Codec:
-    """Missing associated documentation comment in .proto file."""
+    """Coding. A call without a deadline has 30 s.
+    """
 
     @staticmethod
     def Encode(request,
@@ -320,7 +329,8 @@ class Codec:
 
 
 class ModelsStub:
-    """Missing associated documentation comment in .proto file."""
+    """What is served; needs a key where the service has keys, whatever it is good for.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -346,16 +356,20 @@ class ModelsStub:
 
 
 class ModelsServicer:
-    """Missing associated documentation comment in .proto file."""
+    """What is served; needs a key where the service has keys, whatever it is good for.
+    """
 
     def List(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The version of every model that requests get which name none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Get(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """One version; without a model the default one. NOT_FOUND if it is not served. In JSON:
+        {"model": {"model": "stream_16k@stable"}}
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -394,7 +408,8 @@ def add_ModelsServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Models:
-    """Missing associated documentation comment in .proto file."""
+    """What is served; needs a key where the service has keys, whatever it is good for.
+    """
 
     @staticmethod
     def List(request,

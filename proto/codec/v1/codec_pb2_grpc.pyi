@@ -4,7 +4,24 @@ isort:skip_file
 codec.v1: audio in, tokens out; tokens in, audio out; one-shot or live.
 
 Tokens are packed little-endian u16, [frame][codebook]. PCM is little-endian bytes in the format
-that the message names. Every answer names the model, the exact version and the token space.
+that the message names, channels interleaved. Every answer names the model, the exact version and
+the token space. Numbers in samples count samples per channel.
+
+Errors are gRPC statuses; their message says what is wrong and what to do:
+  INVALID_ARGUMENT     a field out of its bounds, audio or tokens that cannot be read, a limit passed
+  UNAUTHENTICATED      no key, or none that is known; send the metadata "authorization: Bearer KEY"
+  PERMISSION_DENIED    the key is not good for this operation
+  NOT_FOUND            an unknown model, version or channel
+  FAILED_PRECONDITION  tokens of another token space than the model's
+  RESOURCE_EXHAUSTED   the service is full or a quota is used up; ask again after the trailing
+                       metadata "grpc-retry-pushback-ms"
+  UNAVAILABLE          no worker, a worker that died, a service that is going away; ask again likewise
+  DEADLINE_EXCEEDED    the call's own deadline, or the service's limit; or a stream that is silent
+  ABORTED              a stream whose output is not read
+  INTERNAL             a defect; the message has an id for the operator
+
+Limits are those of the service's settings; the defaults are 4 MiB for a message, 600 s of audio for
+a one-shot call, and 1 MiB for a message of a stream.
 """
 
 from collections import abc as _abc
@@ -31,51 +48,79 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CodecStub:
+    """Coding. A call without a deadline has 30 s."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CodecAsyncStub: ...
     Encode: _grpc.UnaryUnaryMultiCallable[_codec_pb2.EncodeRequest, _codec_pb2.EncodeResponse]
-    """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens; messages up to 4 MB."""
+    """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens. In JSON:
+      {"rate": {"nQ": 8}, "pcm": {"sampleRate": 16000, "channels": 1, "samples": "AAAAAA=="}}
+    """
     Decode: _grpc.UnaryUnaryMultiCallable[_codec_pb2.DecodeRequest, _codec_pb2.DecodeResponse]
-    """Tokens to PCM."""
+    """Tokens to PCM of exactly the length that was encoded. In JSON:
+      {"tokenSpace": "ts-daebfe799390a73e", "tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+    """
     Reconstruct: _grpc.UnaryUnaryMultiCallable[_codec_pb2.EncodeRequest, _codec_pb2.DecodeResponse]
-    """Audio to tokens to audio, with the same version for both halves."""
+    """Audio to tokens to audio, with the same version for both halves; n_samples as they went in."""
     StreamEncode: _grpc.StreamStreamMultiCallable[_codec_pb2.StreamEncodeRequest, _codec_pb2.StreamEncodeResponse]
-    """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends."""
+    """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends.
+    Opened comes first, Summary last. In JSON:
+      {"open": {"rate": {"nQ": 8}}} {"audio": {"samples": "AAAAAA=="}} {"flush": {"id": "1"}}
+    """
     StreamDecode: _grpc.StreamStreamMultiCallable[_codec_pb2.StreamDecodeRequest, _codec_pb2.StreamDecodeResponse]
-    """Live: Open first, then Tokens, Flush, KeepAlive."""
+    """Live: Open first, then Tokens, Flush, KeepAlive. In JSON:
+      {"open": {"tokenSpace": "ts-daebfe799390a73e"}} {"tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+    """
     StreamReconstruct: _grpc.StreamStreamMultiCallable[_codec_pb2.StreamReconstructRequest, _codec_pb2.StreamReconstructResponse]
     """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
-    went in, both halves by the same version.
+    went in, both halves by the same version. In JSON:
+      {"open": {"rate": {"nQ": 8}, "tokens": true}} {"audio": {"samples": "AAAAAA=="}}
     """
 
 @_typing.type_check_only
 class CodecAsyncStub(CodecStub):
+    """Coding. A call without a deadline has 30 s."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     Encode: _aio.UnaryUnaryMultiCallable[_codec_pb2.EncodeRequest, _codec_pb2.EncodeResponse]  # type: ignore[assignment]
-    """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens; messages up to 4 MB."""
+    """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens. In JSON:
+      {"rate": {"nQ": 8}, "pcm": {"sampleRate": 16000, "channels": 1, "samples": "AAAAAA=="}}
+    """
     Decode: _aio.UnaryUnaryMultiCallable[_codec_pb2.DecodeRequest, _codec_pb2.DecodeResponse]  # type: ignore[assignment]
-    """Tokens to PCM."""
+    """Tokens to PCM of exactly the length that was encoded. In JSON:
+      {"tokenSpace": "ts-daebfe799390a73e", "tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+    """
     Reconstruct: _aio.UnaryUnaryMultiCallable[_codec_pb2.EncodeRequest, _codec_pb2.DecodeResponse]  # type: ignore[assignment]
-    """Audio to tokens to audio, with the same version for both halves."""
+    """Audio to tokens to audio, with the same version for both halves; n_samples as they went in."""
     StreamEncode: _aio.StreamStreamMultiCallable[_codec_pb2.StreamEncodeRequest, _codec_pb2.StreamEncodeResponse]  # type: ignore[assignment]
-    """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends."""
+    """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends.
+    Opened comes first, Summary last. In JSON:
+      {"open": {"rate": {"nQ": 8}}} {"audio": {"samples": "AAAAAA=="}} {"flush": {"id": "1"}}
+    """
     StreamDecode: _aio.StreamStreamMultiCallable[_codec_pb2.StreamDecodeRequest, _codec_pb2.StreamDecodeResponse]  # type: ignore[assignment]
-    """Live: Open first, then Tokens, Flush, KeepAlive."""
+    """Live: Open first, then Tokens, Flush, KeepAlive. In JSON:
+      {"open": {"tokenSpace": "ts-daebfe799390a73e"}} {"tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+    """
     StreamReconstruct: _aio.StreamStreamMultiCallable[_codec_pb2.StreamReconstructRequest, _codec_pb2.StreamReconstructResponse]  # type: ignore[assignment]
     """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
-    went in, both halves by the same version.
+    went in, both halves by the same version. In JSON:
+      {"open": {"rate": {"nQ": 8}, "tokens": true}} {"audio": {"samples": "AAAAAA=="}}
     """
 
 class CodecServicer(metaclass=_abc_1.ABCMeta):
+    """Coding. A call without a deadline has 30 s."""
+
     @_abc_1.abstractmethod
     def Encode(
         self,
         request: _codec_pb2.EncodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_codec_pb2.EncodeResponse, _abc.Awaitable[_codec_pb2.EncodeResponse]]:
-        """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens; messages up to 4 MB."""
+        """Whole audio file (WAV, FLAC, OGG) or raw PCM to tokens. In JSON:
+          {"rate": {"nQ": 8}, "pcm": {"sampleRate": 16000, "channels": 1, "samples": "AAAAAA=="}}
+        """
 
     @_abc_1.abstractmethod
     def Decode(
@@ -83,7 +128,9 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
         request: _codec_pb2.DecodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_codec_pb2.DecodeResponse, _abc.Awaitable[_codec_pb2.DecodeResponse]]:
-        """Tokens to PCM."""
+        """Tokens to PCM of exactly the length that was encoded. In JSON:
+          {"tokenSpace": "ts-daebfe799390a73e", "tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+        """
 
     @_abc_1.abstractmethod
     def Reconstruct(
@@ -91,7 +138,7 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
         request: _codec_pb2.EncodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_codec_pb2.DecodeResponse, _abc.Awaitable[_codec_pb2.DecodeResponse]]:
-        """Audio to tokens to audio, with the same version for both halves."""
+        """Audio to tokens to audio, with the same version for both halves; n_samples as they went in."""
 
     @_abc_1.abstractmethod
     def StreamEncode(
@@ -99,7 +146,10 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_codec_pb2.StreamEncodeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_codec_pb2.StreamEncodeResponse], _abc.AsyncIterator[_codec_pb2.StreamEncodeResponse]]:
-        """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends."""
+        """Live: Open first, then Audio, Flush, KeepAlive; closing the request side flushes and ends.
+        Opened comes first, Summary last. In JSON:
+          {"open": {"rate": {"nQ": 8}}} {"audio": {"samples": "AAAAAA=="}} {"flush": {"id": "1"}}
+        """
 
     @_abc_1.abstractmethod
     def StreamDecode(
@@ -107,7 +157,9 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_codec_pb2.StreamDecodeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_codec_pb2.StreamDecodeResponse], _abc.AsyncIterator[_codec_pb2.StreamDecodeResponse]]:
-        """Live: Open first, then Tokens, Flush, KeepAlive."""
+        """Live: Open first, then Tokens, Flush, KeepAlive. In JSON:
+          {"open": {"tokenSpace": "ts-daebfe799390a73e"}} {"tokens": {"nQ": 1, "codes": "HQNEAA=="}}
+        """
 
     @_abc_1.abstractmethod
     def StreamReconstruct(
@@ -116,43 +168,62 @@ class CodecServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_codec_pb2.StreamReconstructResponse], _abc.AsyncIterator[_codec_pb2.StreamReconstructResponse]]:
         """Live: Open first, then Audio, Flush, KeepAlive; the codec's own voice comes back, as long as what
-        went in, both halves by the same version.
+        went in, both halves by the same version. In JSON:
+          {"open": {"rate": {"nQ": 8}, "tokens": true}} {"audio": {"samples": "AAAAAA=="}}
         """
 
 def add_CodecServicer_to_server(servicer: CodecServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class ModelsStub:
+    """What is served; needs a key where the service has keys, whatever it is good for."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ModelsAsyncStub: ...
     List: _grpc.UnaryUnaryMultiCallable[_codec_pb2.ListModelsRequest, _codec_pb2.ListModelsResponse]
+    """The version of every model that requests get which name none."""
     Get: _grpc.UnaryUnaryMultiCallable[_codec_pb2.GetModelRequest, _codec_pb2.ModelInfo]
+    """One version; without a model the default one. NOT_FOUND if it is not served. In JSON:
+      {"model": {"model": "stream_16k@stable"}}
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_codec_pb2.WatchModelsRequest, _codec_pb2.ListModelsResponse]
     """What List says, at once and whenever it changes, until the caller cancels."""
 
 @_typing.type_check_only
 class ModelsAsyncStub(ModelsStub):
+    """What is served; needs a key where the service has keys, whatever it is good for."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     List: _aio.UnaryUnaryMultiCallable[_codec_pb2.ListModelsRequest, _codec_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """The version of every model that requests get which name none."""
     Get: _aio.UnaryUnaryMultiCallable[_codec_pb2.GetModelRequest, _codec_pb2.ModelInfo]  # type: ignore[assignment]
+    """One version; without a model the default one. NOT_FOUND if it is not served. In JSON:
+      {"model": {"model": "stream_16k@stable"}}
+    """
     Watch: _aio.UnaryStreamMultiCallable[_codec_pb2.WatchModelsRequest, _codec_pb2.ListModelsResponse]  # type: ignore[assignment]
     """What List says, at once and whenever it changes, until the caller cancels."""
 
 class ModelsServicer(metaclass=_abc_1.ABCMeta):
+    """What is served; needs a key where the service has keys, whatever it is good for."""
+
     @_abc_1.abstractmethod
     def List(
         self,
         request: _codec_pb2.ListModelsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_codec_pb2.ListModelsResponse, _abc.Awaitable[_codec_pb2.ListModelsResponse]]: ...
+    ) -> _typing.Union[_codec_pb2.ListModelsResponse, _abc.Awaitable[_codec_pb2.ListModelsResponse]]:
+        """The version of every model that requests get which name none."""
 
     @_abc_1.abstractmethod
     def Get(
         self,
         request: _codec_pb2.GetModelRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_codec_pb2.ModelInfo, _abc.Awaitable[_codec_pb2.ModelInfo]]: ...
+    ) -> _typing.Union[_codec_pb2.ModelInfo, _abc.Awaitable[_codec_pb2.ModelInfo]]:
+        """One version; without a model the default one. NOT_FOUND if it is not served. In JSON:
+          {"model": {"model": "stream_16k@stable"}}
+        """
 
     @_abc_1.abstractmethod
     def Watch(

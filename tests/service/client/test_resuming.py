@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from service.client import AsyncClient, Client, Selection
 from tests.service.client.disturbed import codes_of, samples_of
 from tests.service.supervisor.serving import Serving
 from tests.service.tiny import offline, publish_tiny
-from tests.support import voiced
+from tests.support import free_ports, voiced
 
 # A worker takes long to load its model on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -78,8 +79,32 @@ def test_a_killed_worker_costs_no_code_and_no_sample(place: Place) -> None:
     assert np.abs(samples - expected).max() < 1e-5
 
 
+def test_a_service_that_is_started_again_costs_no_code(place: Place) -> None:
+    """The whole service is killed in the middle of a stream; another one starts on its ports."""
+    codes, _ = offline(place.version, _CLIP, _N_Q)
+    http_port, grpc_port = free_ports(2)
+    targets = f"http://127.0.0.1:{http_port}", f"127.0.0.1:{grpc_port}"
+    with ExitStack() as stack:
+
+        def start() -> Serving:
+            models = place.work / "models"
+            return stack.enter_context(Serving(models, workers=1, http_port=http_port, grpc_port=grpc_port))
+
+        first = start()
+        first.wait(first.is_ready, "readiness")
+
+        def restart() -> None:
+            for pid in (first.process.pid, *first.pids()):
+                os.kill(pid, signal.SIGKILL)
+            start()
+
+        client = stack.enter_context(Client(*targets))
+        chunks = list(client.stream_encode(_pieces(restart), _SELECTION, resume_seconds=_RESUME_SECONDS))
+    assert np.array_equal(codes_of(chunks), codes)
+
+
 @pytest.mark.slow
-async def test_the_same_for_an_event_loop_and_forcodes_of(place: Place) -> None:
+async def test_a_killed_worker_costs_an_event_loop_no_code(place: Place) -> None:
     codes, _ = offline(place.version, _CLIP, _N_Q)
 
     async def spoken() -> AsyncIterator[NDArray[np.float32]]:

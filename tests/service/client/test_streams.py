@@ -9,7 +9,7 @@ from service.client.streams import gone, model_ref, opened_or_fail, rate_of
 
 
 def test_references_and_rates() -> None:
-    assert model_ref("m@1-a") == pb.ModelRef(model="m", version="1-a")
+    assert model_ref("m@1-a") == pb.ModelRef(model="m@1-a")
     assert model_ref(None) == pb.ModelRef()
     assert rate_of(Selection(n_q=3)) == pb.Rate(n_q=3)
     assert rate_of(Selection(bitrate_bps=900)) == pb.Rate(bitrate_bps=900)

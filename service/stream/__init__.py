@@ -1,0 +1,1 @@
+"""The command `codecd stream`: live streams in a pipeline of programs."""
