@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 import numpy as np
@@ -19,7 +20,6 @@ from proto.codec.v1 import codec_pb2_grpc
 from tests.bench.http_client import HttpClient, HttpClosedError, post_request
 from tests.bench.live_client import StreamPlan, StreamRun, channels, decode_plan, encode_plan, latencies, play
 from tests.bench.offline import Offline
-from tests.bench.running_service import RunningService
 from tests.bench.speech import RATE, Pcm, as_float, clips
 
 _TIMEOUT_SECONDS = 60.0
@@ -100,11 +100,26 @@ class Material:
         return cls(n_q, short, long, requests, plans)
 
 
+class Address(Protocol):
+    """Where a service, or what stands in front of it, answers on the loopback address."""
+
+    @property
+    def http_port(self) -> int:
+        """Of REST."""
+
+    @property
+    def grpc_target(self) -> str:
+        """Host and port."""
+
+
+Server = TypeVar("Server", bound=Address)
+
+
 @dataclass(slots=True)
-class MixedLoad:
+class MixedLoad(Generic[Server]):
     """The callers. `run` returns once `stop` is set and every call has ended."""
 
-    service: RunningService
+    service: Server
     material: Material
     period_seconds: float = 0.25
     records: list[CallRecord] = field(default_factory=list)

@@ -125,11 +125,13 @@ def test_a_pod_has_the_time_that_its_end_takes(manifests: list[Manifest]) -> Non
     pod = server(manifests)["spec"]
     command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
-    needed = float(seconds) + serve_arguments(manifests).grace_seconds + SPARE_SECONDS
+    arguments = serve_arguments(manifests)
+    needed = float(seconds) + arguments.lag_seconds + arguments.grace_seconds + SPARE_SECONDS
     assert pod["terminationGracePeriodSeconds"] >= needed
-    # Longer than the endpoints lag: the readiness probe, which takes a broken pod out.
+    # Longer than probes need to take a pod out, the readiness probe as well as those of load balancers.
     readiness = pod["containers"][0]["readinessProbe"]
-    assert float(seconds) >= readiness["periodSeconds"] * readiness["failureThreshold"]
+    noticed = readiness["periodSeconds"] * readiness["failureThreshold"]
+    assert min(float(seconds), arguments.lag_seconds) >= noticed
 
 
 def test_selectors_find_the_pods_of_the_server(manifests: list[Manifest]) -> None:
