@@ -24,8 +24,8 @@ async def converse(
     persistence = Persistence(resume_seconds)
     try:
         while True:
-            opened = asyncio.Event()
-            call = method(_requests(talk, source, opened, keeps=persistence.is_on))
+            opened, ended = asyncio.Event(), asyncio.Event()
+            call = method(_requests(talk, source, opened, ended, keeps=persistence.is_on))
             statuses: list[grpc.aio.AioRpcError] = []
             call.add_done_callback(partial(_note_status, statuses))
             try:
@@ -47,6 +47,9 @@ async def converse(
                 error = _error_of(lost, statuses)
                 error.__cause__ = lost
             finally:
+                # The requests end by themselves; grpc.aio would leave them waiting for ever.
+                ended.set()
+                opened.set()
                 call.cancel()
             await asyncio.sleep(persistence.delay_seconds(talk, error))
     finally:
@@ -64,13 +67,17 @@ class _Source:
         self._is_done = False
         self._pulling: asyncio.Task[None] | None = None
 
-    async def after(self, position: int) -> Piece | None:
-        """Input from an item on; None at the end."""
-        while position >= self.history.end and not self._is_done:
+    async def after(self, position: int, ended: asyncio.Event) -> Piece | None:
+        """Input from an item on; None at its end or that of the stream."""
+        ending = asyncio.ensure_future(ended.wait())
+        while position >= self.history.end and not self._is_done and not ended.is_set():
             if self._pulling is None or self._pulling.done():
                 self._pulling = asyncio.ensure_future(self._pull())
             # Were it awaited itself, a stream that ends would take the caller's iterator with it.
-            await asyncio.wait({self._pulling})
+            await asyncio.wait({self._pulling, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if ended.is_set():
+            return None
         if self.error is not None:
             raise self.error
         return self.history.after(position) if position < self.history.end else None
@@ -89,12 +96,14 @@ class _Source:
             self._is_done, self.error = True, error
 
 
-async def _requests(talk: Talk, source: _Source, opened: asyncio.Event, *, keeps: bool) -> AsyncIterator[Any]:
+async def _requests(
+    talk: Talk, source: _Source, opened: asyncio.Event, ended: asyncio.Event, *, keeps: bool
+) -> AsyncIterator[Any]:
     """The requests of one stream."""
     yield talk.open(source.history)
     position = talk.position
     await opened.wait()
-    while (piece := await source.after(position)) is not None and not talk.is_leaving:
+    while (piece := await source.after(position, ended)) is not None and not talk.is_leaving:
         yield talk.request(piece)
         position += piece.shape[-1]
         if not keeps:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.balance.balancers import REPLICAS, Balancer
 from tests.bench.running_service import RunningService, Stopped
 
-LAG_SECONDS = 5.0
+LAG_SECONDS = 4.0
 """Longer than two of the balancer's probes, on a machine that has other things to do."""
 
 _PATIENCE_SECONDS = 180.0

@@ -203,10 +203,10 @@ class MixedLoad(Generic[Server]):
         status = run.outcome.status
         error = f"gRPC {status.name} {run.outcome.detail}" if status is not None else ""
         taken = tuple(latencies(run, plan, due, float("inf"))) if not error else ()
+        # HAProxy 2.6 makes CANCELLED of the refusal of a stream, and leaves the rest of it.
+        refused = status in _REFUSALS or run.outcome.retry_ms >= 0
         payload = self._once(bytes(run.output))
-        return CallRecord(
-            kind, clip, due, run.ended, run.version, payload, run.inputs, error, status in _REFUSALS, taken
-        )
+        return CallRecord(kind, clip, due, run.ended, run.version, payload, run.inputs, error, refused, taken)
 
     def _once(self, payload: bytes) -> bytes:
         """Equal answers are kept once: a run brings thousands, of a few versions of a few clips."""

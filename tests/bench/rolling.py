@@ -34,7 +34,7 @@ KILL_COLUMNS = (
 )  # fmt: skip
 
 _LIVE = (Kind.LIVE_ENCODE, Kind.LIVE_DECODE)
-_LONG_SECONDS = 6.0
+_LONG_SECONDS = 15.0
 
 
 @dataclass(slots=True)
