@@ -23,11 +23,16 @@ class Restart:
     ready_seconds: float
 
 
+def unstarted(repository: Path, model: str, *options: str) -> list[RunningService]:
+    """Three services of one worker each, with ports but not yet launched."""
+    leaving = ("--lag-seconds", f"{LAG_SECONDS:g}", *options)
+    return [RunningService(repository, model, 1, *leaving) for _ in range(REPLICAS)]
+
+
 @contextmanager
 def replicas(repository: Path, model: str, *options: str) -> Iterator[list[RunningService]]:
     """Three services of one worker each, ready; ended on exit."""
-    leaving = ("--lag-seconds", f"{LAG_SECONDS:g}", *options)
-    services = [RunningService(repository, model, 1, *leaving) for _ in range(REPLICAS)]
+    services = unstarted(repository, model, *options)
     with ExitStack() as stack:
         for service in services:
             stack.callback(service.close)

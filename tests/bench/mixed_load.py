@@ -6,7 +6,7 @@ kept and judged afterwards (`tests.bench.verdicts`), so that judging costs the l
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -122,6 +122,7 @@ class MixedLoad(Generic[Server]):
     service: Server
     material: Material
     period_seconds: float = 0.25
+    callers: Mapping[Kind, int] = field(default_factory=lambda: CALLERS)
     records: list[CallRecord] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _bodies: dict[bytes, bytes] = field(default_factory=dict)
@@ -129,9 +130,9 @@ class MixedLoad(Generic[Server]):
     async def run(self) -> None:
         """Call until `stop` is set; what happened is in `records`."""
         rng = np.random.default_rng(0)
-        async with channels(self.service.grpc_target, sum(CALLERS.values())) as opened:
+        async with channels(self.service.grpc_target, sum(self.callers.values())) as opened:
             callers = []
-            for kind, count in CALLERS.items():
+            for kind, count in self.callers.items():
                 for number in range(count):
                     call = self._caller(kind, opened[0])
                     is_live = kind in self.material.plans

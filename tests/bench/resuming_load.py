@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -19,7 +20,7 @@ from tests.bench.offline import Offline, largest_difference, mismatches
 from tests.bench.speech import RATE, Pcm, Signal
 
 COLUMNS = (
-    "client's streams", "number", "opened again", "ended by an error", "codes or samples wrong",
+    "client's streams", "number", "opened again", "refused at first", "lost", "codes or samples wrong",
     "longest silence s",
 )  # fmt: skip
 
@@ -39,10 +40,21 @@ class ResumedStream:
     kind: Kind
     clip: int
     found: Any = None
+    has_begun: bool = False
     openings: int = 0
     silence_seconds: float = 0.0
     is_wrong: bool = False
     error: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it never began."""
+        return bool(self.error) and not self.has_begun
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it began, and could not go on."""
+        return bool(self.error) and self.has_begun
 
 
 @dataclass(slots=True)
@@ -54,7 +66,7 @@ class ResumingLoad:
     clips: list[Pcm]
     codes: list[Codes]
     samples: list[Signal]
-    callers: int = 2
+    callers: int = 1
     streams: list[ResumedStream] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +90,11 @@ class ResumingLoad:
         for stream in self.streams:
             stream.is_wrong = not stream.error and self._is_wrong(stream)
         return [_row(kind, self.streams) for kind in (Kind.LIVE_ENCODE, Kind.LIVE_DECODE)]
+
+    def told(self) -> list[list[object]]:
+        """What made the client give up, and how often."""
+        found = Counter((stream.kind.value, stream.error) for stream in self.streams if stream.error)
+        return [[kind, "client gave up", error, number] for (kind, error), number in sorted(found.items())]
 
     def _is_wrong(self, stream: ResumedStream) -> bool:
         if stream.kind is Kind.LIVE_ENCODE:
@@ -121,7 +138,7 @@ async def _converse(stream: ResumedStream, talk: Any, pieces: list[Any], method:
     async for chunk in converse(talk, _paced(pieces), opened, _RESUME_SECONDS):
         now = time.monotonic()
         stream.silence_seconds = max(stream.silence_seconds, now - heard_at)
-        heard_at = now
+        heard_at, stream.has_begun = now, True
         chunks.append(chunk)
     return chunks
 
@@ -138,5 +155,6 @@ def _row(kind: Kind, streams: list[ResumedStream]) -> list[object]:
     silence = max((stream.silence_seconds for stream in mine), default=0.0)
     return [
         kind.value, len(mine), sum(max(0, stream.openings - 1) for stream in mine),
-        sum(bool(stream.error) for stream in mine), sum(stream.is_wrong for stream in mine), f"{silence:.2f}",
+        sum(stream.is_refused for stream in mine), sum(stream.is_lost for stream in mine),
+        sum(stream.is_wrong for stream in mine), f"{silence:.2f}",
     ]  # fmt: skip
