@@ -23,22 +23,23 @@ from tests.bench.options import make_parser
 from tests.bench.resuming_load import COLUMNS as RESUMING_COLUMNS
 from tests.bench.resuming_load import ResumingLoad
 from tests.bench.running_service import RunningService
+from tests.bench.scrape import Scrape
 from tests.bench.tables import show, table
 from tests.bench.verdicts import COLUMNS, Judge, Judged, Verdict, count, reasons, summary
 
 RESTART_COLUMNS = ("replica", "exit status", "seconds from SIGTERM to exit", "orphans", "ready again after s")
 STREAM_COLUMNS = ("live streams", "number", "spoken to their end", "told to go, all answered", "cut off")
 KILL_COLUMNS = (
-    "killed", "one-shot calls refused", "failed", "last of them after s", "streams cut off",
-    "replica served from again after s",
+    "killed", "sent again by the balancer", "one-shot calls refused", "failed", "last of them after s",
+    "streams cut off", "replica served from again after s",
 )  # fmt: skip
 
 # Few: the figures are how calls end, not how many there are, and replicas share the cores with them.
-_CALLERS = {
+CALLERS = {
     Kind.REST_ENCODE: 2, Kind.REST_DECODE: 1, Kind.GRPC_ENCODE: 1, Kind.LIVE_ENCODE: 1, Kind.LIVE_DECODE: 1,
 }  # fmt: skip
 _LIVE = (Kind.LIVE_ENCODE, Kind.LIVE_DECODE)
-_LONG_SECONDS = 15.0
+LONG_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Trial:
     restarts: list[Restart] = field(default_factory=list)
     killed_at: float = 0.0
     back_at: float = 0.0
+    sent_again: int = 0
 
     async def roll(self, seconds: float) -> None:
         """Restart every replica, each when the one before gets work again."""
@@ -62,22 +64,33 @@ class Trial:
         await asyncio.sleep(seconds)
 
     async def kill(self, seconds: float) -> None:
-        """End all processes of a replica, and start it again."""
+        """End all processes of the replica with the most live streams, and start it again."""
         await asyncio.sleep(seconds)
+        victim = max(self.services, key=live_streams)
+        before = self._sent_again()
         self.killed_at = time.monotonic()
-        await asyncio.to_thread(self.services[0].kill)
+        await asyncio.to_thread(victim.kill)
         await asyncio.sleep(seconds)
-        self.services[0].launch()
-        await asyncio.to_thread(self.services[0].wait_until_complete)
+        victim.launch()
+        await asyncio.to_thread(victim.wait_until_complete)
         await self._balanced(seconds)
+        self.sent_again = self._sent_again() - before
         self.back_at = time.monotonic()
         await asyncio.sleep(seconds)
+
+    def _sent_again(self) -> int:
+        return self.balancer.counted("wretr") + self.balancer.counted("wredis") if self.has_probes else 0
 
     async def _balanced(self, seconds: float) -> None:
         if self.has_probes:
             await asyncio.to_thread(wait_until_balanced, self.balancer)
         else:
             await asyncio.sleep(seconds)
+
+
+def live_streams(service: RunningService) -> float:
+    """How many a replica has."""
+    return Scrape.take(service).total("codec_stream_slots_used") or 0.0
 
 
 async def under_load(
@@ -119,8 +132,9 @@ def kill_row(judged: list[Judged], trial: Trial) -> list[object]:
     last = max((item.record.ended - trial.killed_at for item in bad), default=0.0)
     cut = [item for item in since if item.record.kind in _LIVE and item.verdict is not Verdict.OK]
     return [
-        "1 of 3", count(one_shot, Verdict.REFUSED), count(one_shot, Verdict.FAILED, Verdict.WRONG),
-        f"{last:.2f}" if bad else "none", len(cut), f"{trial.back_at - trial.killed_at:.1f}",
+        "1 of 3", trial.sent_again if trial.has_probes else "not told", count(one_shot, Verdict.REFUSED),
+        count(one_shot, Verdict.FAILED, Verdict.WRONG), f"{last:.2f}" if bad else "none", len(cut),
+        f"{trial.back_at - trial.killed_at:.1f}",
     ]  # fmt: skip
 
 
@@ -169,7 +183,7 @@ def main() -> None:
     arguments = parser.parse_args()
     name, seconds = arguments.balancer, arguments.seconds
     offline = Offline.open(arguments.repository, arguments.model)
-    material = Material.make(offline, arguments.n_q, short_seconds=2.0, long_seconds=_LONG_SECONDS)
+    material = Material.make(offline, arguments.n_q, short_seconds=2.0, long_seconds=LONG_SECONDS)
     report = Report(offline, material)
     with (
         replicas(arguments.repository, arguments.model, "--grace-seconds", "30") as services,
@@ -178,7 +192,7 @@ def main() -> None:
         trial = Trial(front, services, has_probes=name == "haproxy")
         judged: list[Judged] = []
         for title, action in (("Rolling restart", trial.roll), ("`kill -9`", trial.kill)):
-            load = MixedLoad(front, material, arguments.period, _CALLERS)
+            load = MixedLoad(front, material, arguments.period, CALLERS)
             resuming = ResumingLoad.make(front.grpc_target, offline, material.long, arguments.n_q)
             uvloop.run(under_load(load, resuming, action, seconds))
             judged = report.add(f"{title} behind {name}", load, resuming)
