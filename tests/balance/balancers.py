@@ -84,6 +84,14 @@ def program(name: str) -> str:
     return found
 
 
+def require(name: str) -> None:
+    """End a script that needs a balancer which is not installed."""
+    try:
+        program(name)
+    except NotInstalledError as error:
+        raise SystemExit(str(error)) from error
+
+
 def command(name: str, folder: Path) -> list[str]:
     """Runs a balancer in the foreground; its configuration is that of deploy/, its addresses are not yet in.
 

@@ -21,7 +21,7 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service.client import AsyncClient
-from tests.balance.balancers import Balancer, balancer
+from tests.balance.balancers import Balancer, balancer, require
 from tests.balance.replicas import unstarted, wait_until_balanced
 from tests.bench.options import make_parser
 from tests.bench.running_service import RunningService
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--age", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--callers", type=int, default=12, help="of gRPC, and as many of HTTP (default 12)")
     arguments = parser.parse_args()
+    require("haproxy-tcp")
     rows = []
     for age in (0.0, arguments.age):
         wait = _AGES * arguments.age

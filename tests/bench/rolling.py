@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import uvloop
 
-from tests.balance.balancers import BALANCERS, Balancer, balancer
+from tests.balance.balancers import BALANCERS, Balancer, balancer, require
 from tests.balance.replicas import Restart, replicas, restart, wait_until_balanced
 from tests.bench.mixed_load import CallRecord, Kind, Material, MixedLoad
 from tests.bench.offline import Offline
@@ -181,6 +181,7 @@ def main() -> None:
     parser.add_argument("--period", type=float, default=0.4, help="seconds between the calls of one caller")
     parser.add_argument("--n-q", type=int, default=8)
     arguments = parser.parse_args()
+    require(arguments.balancer)
     name, seconds = arguments.balancer, arguments.seconds
     offline = Offline.open(arguments.repository, arguments.model)
     material = Material.make(offline, arguments.n_q, short_seconds=2.0, long_seconds=LONG_SECONDS)

@@ -236,6 +236,18 @@ def test_a_gateway_waits_longer_than_the_service() -> None:
     assert all(wait == 0 or wait > Limits().deadline_seconds for wait in seconds)
 
 
+@pytest.mark.parametrize("kind", ["GRPCRoute", "HTTPRoute"])
+def test_a_gateway_gives_work_to_the_pod_with_the_least(kind: str) -> None:
+    policies = documents((COMPONENTS / "envoy-gateway" / "traffic-policies.yaml").read_text())
+    routes = documents((COMPONENTS / "gateway" / "routes.yaml").read_text())
+    (policy,) = [p["spec"] for p in policies if p["spec"]["targetRefs"][0]["kind"] == kind]
+    (route,) = of_kind(routes, kind)
+    assert policy["targetRefs"][0]["name"] == route["metadata"]["name"]
+    assert policy["loadBalancer"]["type"] == "LeastRequest"
+    if kind == "GRPCRoute":
+        assert policy["timeout"]["http"]["requestTimeout"] == "0s"
+
+
 def test_the_operators_rules_are_those_of_prometheus() -> None:
     operator = document(COMPONENTS / "monitoring" / "prometheus-rule.yaml")["spec"]
     assert operator == document(DEPLOY / "prometheus" / "rules.yml"), (
