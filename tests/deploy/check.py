@@ -5,8 +5,8 @@ manifests with the schemas of Kubernetes: every overlay where kustomize or kubec
 needs no building. `make setup` installs all three, and they ask no network; --quick, a part of `make check`,
 ends with them. Then TypeScript compares custom resources with the types of the Gateway API, Envoy Gateway,
 KEDA and the Prometheus operator, promtool checks the rules and plays them through, HAProxy and nginx read
-their configurations. The types are put into .venv/deploy-tools; kubectl, node with npm, promtool, haproxy and nginx
-have to be there (Debian's packages npm, prometheus, haproxy and nginx).
+their configurations. The types are put into .venv/deploy-tools; kubectl, node with npm, promtool, haproxy and
+nginx have to be there (Debian's packages npm, prometheus, haproxy and nginx).
 """
 
 import argparse
