@@ -25,7 +25,7 @@ protoc = $(BIN)/python -m grpc_tools.protoc -I. \
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTO_DIR)/codec.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check proto-check deploy-check bench soak faults proto clean
+.PHONY: help setup serve test check proto-check deploy-check balance bench soak faults proto clean
 
 help: ## Show this list
 	@printf '\n  \033[1mcodecd\033[0m: audio in, tokens out; tokens in, audio out\n\n'
@@ -55,9 +55,10 @@ serve: setup ## Serve the shipped models over REST and gRPC
 test: setup ## Run the test-suite
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
-check: setup proto-check ## Lint, formatting, types, and that the generated proto modules are up to date
+check: setup proto-check ## Lint, formatting, types, images and manifests; generated modules are up to date
 	@status=0; $(BIN)/ruff check || status=1; $(BIN)/ruff format --check || status=1; \
-		$(BIN)/mypy codec service training proto tests || status=1; exit $$status
+		$(BIN)/mypy codec service training proto tests || status=1; \
+		$(BIN)/python -m tests.deploy.check --quick || status=1; exit $$status
 
 proto-check: setup
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(call protoc,"$$scratch") \
@@ -66,8 +67,11 @@ proto-check: setup
 				|| { echo "$(PROTO_DIR)/$$name is out of date: run make proto"; exit 1; }; \
 		done
 
-deploy-check: setup ## Lint images, manifests and rules (needs kubectl, npm and promtool)
+deploy-check: setup ## Lint all of deploy/ (needs kubectl, npm, promtool, haproxy and nginx)
 	@$(BIN)/python -m tests.deploy.check
+
+balance: setup ## Replicas behind HAProxy and nginx: restarts, kill -9, new replicas (needs both)
+	@$(BIN)/python -m pytest -m "slow or not slow" tests/balance
 
 faults: setup ## Break everything, for long: slow fault tests, then 100,000 malformed messages
 	@$(BIN)/python -m pytest -m "slow or not slow" tests/faults && $(BIN)/python -m tests.faults.fuzz --count 100000

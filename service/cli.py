@@ -23,6 +23,9 @@ _EXAMPLES = """examples:
   curl -H "Authorization: Bearer $KEY" --data-binary @speech.wav https://codec.example/encode > speech.cdc
 """
 
+# Where they are not given, the defaults are those of the config.
+_OPTIONAL = ("workers", "slots", "lag_seconds", "grace_seconds", "max_connection_age_seconds")
+
 
 def register_serve(commands: SubParsers) -> None:
     """Add `codecd serve`."""
@@ -47,7 +50,7 @@ def register_serve(commands: SubParsers) -> None:
     )
     _add_device(parser)
     parser.add_argument("--slots", type=int, help="live streams that one worker holds")
-    parser.add_argument("--grace-seconds", type=float, help="how long a shutdown waits for work in flight")
+    _add_leaving(parser)
     parser.set_defaults(run=_serve)
 
 
@@ -89,6 +92,24 @@ def _device(text: str) -> str:
     return text
 
 
+def _add_leaving(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--lag-seconds",
+        type=float,
+        help="how long a shutdown takes new work after it has said that it is not ready: longer than a load "
+        "balancer needs to notice (default 0)",
+    )
+    parser.add_argument("--grace-seconds", type=float, help="how long it then waits for work in flight")
+    parser.add_argument(
+        "--max-connection-age",
+        type=float,
+        dest="max_connection_age_seconds",
+        metavar="SECONDS",
+        help="ask callers to connect anew after about so long, so that new replicas get their share; what "
+        "runs is not cut off; 0 = never (default 1800)",
+    )
+
+
 def _add_access(parser: ArgumentParser) -> None:
     who = parser.add_mutually_exclusive_group()
     who.add_argument(
@@ -116,7 +137,7 @@ def _serve(arguments: Namespace) -> int:
 
 
 def _config(arguments: Namespace) -> ServeConfig:
-    chosen = {name: getattr(arguments, name) for name in ("workers", "slots", "grace_seconds")}
+    chosen = {name: getattr(arguments, name) for name in _OPTIONAL}
     devices = devices_for(arguments.device)
     if chosen["workers"] is None and devices != ("cpu",):
         chosen["workers"] = len(devices)

@@ -76,7 +76,9 @@ class ServeConfig(BaseModel):
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
     `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
     may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who
-    call without keys together.
+    call without keys together. `lag_seconds`: for how long a shutdown still takes new work after it
+    has said that it is not ready. `max_connection_age_seconds`: after which callers are asked to make a new
+    connection, whatever runs on the old one may end; 0 = never.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,8 +98,10 @@ class ServeConfig(BaseModel):
     slots: int = Field(64, ge=1, le=4096)
     max_jobs: int = Field(64, ge=1, le=4096)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
+    lag_seconds: float = Field(0.0, ge=0)
     grace_seconds: float = Field(30.0, ge=0)
     drain_seconds: float = Field(600.0, ge=0)
+    max_connection_age_seconds: float = Field(1800.0, ge=0)
     channel_poll_seconds: float = Field(1.0, gt=0)
     limits: Limits = Limits()
     keys: Path | None = None

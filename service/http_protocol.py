@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+import random
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -17,7 +19,8 @@ class ConnectionBounds:
 
     `head_seconds`, `head_bytes`: for request line and headers, and trailers; `rest_seconds`: for the rest of
     a body that was answered before its end; `slow_seconds`: in which a client has to read `slow_bytes` of a
-    waiting answer; `connections`: of one process, all beyond are refused.
+    waiting answer; `connections`: of one process, all beyond are refused; `age_seconds`: after which, give or
+    take a tenth, an answer is the last one of its connection.
     """
 
     head_seconds: float = 15.0
@@ -26,6 +29,7 @@ class ConnectionBounds:
     slow_seconds: float = 10.0
     slow_bytes: int = 1 << 16
     connections: int = 4096
+    age_seconds: float = math.inf
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -40,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._is_whole = True
         self._head_bytes = 0
+        self._aged_at = math.inf
 
     @classmethod
     def bounded(cls, bounds: ConnectionBounds) -> Any:
@@ -49,6 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Part of `asyncio.Protocol`."""
         super().connection_made(transport)
+        # Connections that came together must not all come again together; no secret depends on it.
+        self._aged_at = self.loop.time() + self._bounds.age_seconds * random.uniform(0.9, 1.1)
         if len(self.connections) > self._bounds.connections:
             self._refuse("503 Service Unavailable", "overloaded", "too many connections; come again later")
             return
@@ -90,6 +97,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not before:
             answer = AnswerTransport(self.transport, self.loop)
             self.cycle.transport = cast(asyncio.Transport, answer)
+            if self.loop.time() >= self._aged_at:
+                self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Part of the parser's protocol."""

@@ -24,8 +24,8 @@ async def converse(
     persistence = Persistence(resume_seconds)
     try:
         while True:
-            opened = asyncio.Event()
-            call = method(_requests(talk, source, opened, keeps=persistence.is_on))
+            opened, ended = asyncio.Event(), asyncio.Event()
+            call = method(_requests(talk, source, opened, ended, keeps=persistence.is_on))
             statuses: list[grpc.aio.AioRpcError] = []
             call.add_done_callback(partial(_note_status, statuses))
             try:
@@ -47,6 +47,9 @@ async def converse(
                 error = _error_of(lost, statuses)
                 error.__cause__ = lost
             finally:
+                # The requests end by themselves; grpc.aio would leave them waiting for ever.
+                ended.set()
+                opened.set()
                 call.cancel()
             await asyncio.sleep(persistence.delay_seconds(talk, error))
     finally:
@@ -64,16 +67,24 @@ class _Source:
         self._is_done = False
         self._pulling: asyncio.Task[None] | None = None
 
-    async def wait(self, position: int) -> bool:
-        """As in `service.client.blocking_stream`."""
-        while position >= self.history.end and not self._is_done:
-            if self._pulling is None or self._pulling.done():
-                self._pulling = asyncio.ensure_future(self._pull())
-            # Were it awaited itself, a stream that ends would take the caller's iterator with it.
-            done, _ = await asyncio.wait({self._pulling}, timeout=KEEP_ALIVE_SECONDS)
-            if not done:
-                return False
-        return True
+    async def wait(self, position: int, ended: asyncio.Event) -> bool:
+        """As in `service.client.blocking_stream`; also over when the stream has ended."""
+        ending = asyncio.ensure_future(ended.wait())
+        try:
+            while position >= self.history.end and not self._is_done and not ended.is_set():
+                if self._pulling is None or self._pulling.done():
+                    self._pulling = asyncio.ensure_future(self._pull())
+                # Were it awaited itself, a stream that ends would take the caller's iterator with it.
+                done, _ = await asyncio.wait(
+                    {self._pulling, ending},
+                    timeout=KEEP_ALIVE_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not done:
+                    return False
+            return True
+        finally:
+            ending.cancel()
 
     def after(self, position: int) -> Piece | None:
         """Input that was waited for; None at the end."""
@@ -95,16 +106,18 @@ class _Source:
             self._is_done, self.error = True, error
 
 
-async def _requests(talk: Talk, source: _Source, opened: asyncio.Event, *, keeps: bool) -> AsyncIterator[Any]:
+async def _requests(
+    talk: Talk, source: _Source, opened: asyncio.Event, ended: asyncio.Event, *, keeps: bool
+) -> AsyncIterator[Any]:
     """The requests of one stream."""
     yield talk.open(source.history)
     position = talk.position
     await opened.wait()
     while not talk.is_leaving:
-        if not await source.wait(position):
+        if not await source.wait(position, ended):
             yield talk.keep_alive()
             continue
-        piece = source.after(position)
+        piece = None if ended.is_set() else source.after(position)
         if piece is None or talk.is_leaving:
             return
         yield talk.request(piece)

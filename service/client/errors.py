@@ -7,6 +7,8 @@ import grpc
 import httpx
 
 _DEFAULT_RETRY_SECONDS = 1.0
+# grpc's word for a stream that was reset without a status: the other end, or a proxy, has died.
+_CUT = "RST_STREAM"
 
 
 class ClientError(Exception):
@@ -39,6 +41,10 @@ class ServiceFailedError(ClientError):
 
 
 _KINDS: dict[str, type[ClientError]] = {
+    # What proxies say of replicas that cannot be reached, or that were gone before they had answered.
+    "http_502": TryAgainError,
+    "http_503": TryAgainError,
+    "http_504": DeadlineError,
     "overloaded": TryAgainError,
     "quota_exceeded": TryAgainError,
     "resource_exhausted": TryAgainError,
@@ -74,13 +80,14 @@ def from_rpc(error: grpc.RpcError) -> ClientError:
     # Raised errors are calls as well, which the base class does not tell.
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError)
     code = error.code().name.lower()
+    # A call that its client has not cancelled was cut by a proxy.
+    if code == "cancelled" or (code == "internal" and _CUT in (error.details() or "")):
+        code = "unavailable"
     return _make(code, error.details() or "no details", _pushback_seconds(error.trailing_metadata() or ()))
 
 
 def _make(code: str, message: str, retry_after_seconds: float | None) -> ClientError:
-    kind = _KINDS.get(code, RefusedError)
-    if code.startswith("http_5"):
-        kind = ServiceFailedError
+    kind = _KINDS.get(code, ServiceFailedError if code.startswith("http_5") else RefusedError)
     if kind is TryAgainError and retry_after_seconds is None:
         retry_after_seconds = _DEFAULT_RETRY_SECONDS
     return kind(code, message, retry_after_seconds)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -31,6 +32,7 @@ from service.frontend.tls import Certificates
 from service.frontend.websocket import StreamSocket
 from service.frontend.websocket_protocol import StreamProtocol
 from service.frontend.worker_metrics import WorkerCollector
+from service.http_protocol import ConnectionBounds
 from service.http_server import HttpServer
 
 logger = logging.getLogger(__name__)
@@ -73,7 +75,14 @@ class Frontend:
         models = ModelsServicer(self._router)
         guard = RpcGuard(self._access, self._metrics)
         shares_port = config.frontends > 1
-        self._grpc = GrpcServer(codec, models, guard, limits.max_grpc_message_bytes, reuse_port=shares_port)
+        self._grpc = GrpcServer(
+            codec,
+            models,
+            guard,
+            limits.max_grpc_message_bytes,
+            config.max_connection_age_seconds,
+            reuse_port=shares_port,
+        )
 
     @property
     def ready(self) -> bool:
@@ -92,6 +101,7 @@ class Frontend:
             websocket=StreamProtocol,
             # What is a little too long is refused by the stream, in words.
             websocket_bytes=2 * config.limits.max_stream_message_bytes,
+            bounds=ConnectionBounds(age_seconds=config.max_connection_age_seconds or math.inf),
         )
 
     async def run(self) -> None:
@@ -126,7 +136,7 @@ class Frontend:
             table = RoutingTable.from_message(message)
             self._router.update(table)
         elif kind == "drain":
-            self._drain(float(message["grace_seconds"]))
+            self._spawn(self._drain(float(message["grace_seconds"])))
         elif kind == "go_away":
             self._streams.go_away("version replaced", float(message["grace_seconds"]), message["worker"])
         elif kind == "stop":
@@ -152,16 +162,19 @@ class Frontend:
             if self._certificates is not None:
                 self._certificates.refresh()
 
-    def _drain(self, grace_seconds: float) -> None:
-        """Refuse new streams and connections, let what is under way end, then tell the supervisor."""
+    async def _drain(self, grace_seconds: float) -> None:
+        """Say that new work is not welcome, refuse it when that may have got about, let what is under way
+        end, then tell the supervisor."""
         if self._draining:
             return
         self._draining = True
         self._runner.draining = True
         self._metrics.draining()
+        self._workers_changed()
+        # Whoever is told to go away comes again at once, and must not be sent here.
+        await asyncio.sleep(self._config.lag_seconds)
         self._streams.refusing = True
         self._streams.go_away("shutting down", grace_seconds)
-        self._workers_changed()
         self._http.should_exit = True
         self._spawn(self._grpc.stop(grace_seconds))
         self._spawn(self._tell_when_drained())

@@ -14,9 +14,15 @@ from service.http_server import HttpServer
 CODEC_SERVICE = codec_pb2.DESCRIPTOR.services_by_name["Codec"].full_name
 MODELS_SERVICE = codec_pb2.DESCRIPTOR.services_by_name["Models"].full_name
 
+_FOR_EVER_MS = (1 << 31) - 1
+
 
 class GrpcServer:
-    """grpc.aio with codec.v1, health and reflection; `reuse_port`: other processes listen there as well."""
+    """grpc.aio with codec.v1, health and reflection; `reuse_port`: other processes listen there as well.
+
+    `max_age_seconds`: after which, give or take a tenth, a connection takes no more calls and its client
+    makes another; those on it go on for as long as they like. 0 = never.
+    """
 
     def __init__(
         self,
@@ -24,6 +30,7 @@ class GrpcServer:
         models: ModelsServicer,
         guard: RpcGuard,
         max_message_bytes: int,
+        max_age_seconds: float,
         *,
         reuse_port: bool,
     ) -> None:
@@ -35,6 +42,7 @@ class GrpcServer:
                 ("grpc.max_receive_message_length", max_message_bytes),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", int(reuse_port)),
+                ("grpc.max_connection_age_ms", _age_ms(max_age_seconds)),
                 # A client that has vanished without a word is noticed within 40 s.
                 ("grpc.keepalive_time_ms", 30_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
@@ -72,6 +80,10 @@ class GrpcServer:
         """Take no more calls; those in flight have the grace period."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+
+
+def _age_ms(seconds: float) -> int:
+    return min(round(1000 * seconds), _FOR_EVER_MS) or _FOR_EVER_MS
 
 
 def metrics_server(registry: CollectorRegistry, host: str, port: int) -> HttpServer:

@@ -80,11 +80,12 @@ class Gateway:
         ]
 
     async def drain(self) -> None:
-        """Refuse new work and let the present work end, within the grace period."""
+        """Refuse new work, after the lag, and let the present work end within the grace period."""
         draining = [asyncio.create_task(front_end.drain()) for front_end in self._front_ends]
         if not draining:
             return
-        _, late = await asyncio.wait(draining, timeout=self._config.grace_seconds)
+        patience_seconds = self._config.lag_seconds + self._config.grace_seconds
+        _, late = await asyncio.wait(draining, timeout=patience_seconds)
         if late:
             _LOG.warning("work was still under way at the end of the grace period")
         for task in late:

@@ -99,7 +99,8 @@ class Supervisor:
         self._changed.set()
 
     async def _shut_down(self, gateway: Gateway) -> None:
-        _LOG.info("shutting down", extra={"grace_seconds": self._config.grace_seconds})
+        times = {"lag_seconds": self._config.lag_seconds, "grace_seconds": self._config.grace_seconds}
+        _LOG.info("shutting down", extra=times)
         await gateway.drain()
         await gateway.stop()
         await asyncio.gather(*(fleet.stop() for fleet in self._fleets.values()))
@@ -157,7 +158,7 @@ class Supervisor:
     def _admin_server(self) -> HttpServer:
         def begin_drain() -> float:
             self.stop()
-            return self._config.grace_seconds
+            return self._config.lag_seconds + self._config.grace_seconds
 
         operator = Operator(
             self._fleets, self._repository, self._memory, lambda: self._gateway, self.changed, begin_drain

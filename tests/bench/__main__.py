@@ -49,6 +49,8 @@ SCRIPTS = {
     "hot_load": Script("new versions under load", ("--seconds", "20", "--every", "8", "--period", "0.5")),
     "kill_worker": Script("`kill -9` of workers under load", ("--seconds", "3", "--period", "0.5")),
     "shutdown": Script("SIGTERM under load", ("--seconds", "3", "--period", "0.5")),
+    "rolling": Script("three replicas behind a load balancer: restarts, `kill -9`", ("--seconds", "3")),
+    "connection_age": Script("callers of a replica that joins", ("--age", "4", "--callers", "4")),
 }
 
 

@@ -55,7 +55,9 @@ class Rollout:
         return lines
 
 
-async def run(load: MixedLoad, rollout: Rollout, variants: Variants, seconds: float, every: float) -> None:
+async def run(
+    load: MixedLoad[RunningService], rollout: Rollout, variants: Variants, seconds: float, every: float
+) -> None:
     """The load and the rollouts, side by side."""
     calling = asyncio.create_task(load.run())
     try:

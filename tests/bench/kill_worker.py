@@ -84,7 +84,7 @@ def _first(judged: list[Judged], since: float) -> str:
     return f"{min(ends) - since:.2f}" if ends else "never"
 
 
-async def run(load: MixedLoad, kills: Kills) -> None:
+async def run(load: MixedLoad[RunningService], kills: Kills) -> None:
     """The load and the kills, side by side."""
     calling = asyncio.create_task(load.run())
     try:

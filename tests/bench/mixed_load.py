@@ -6,9 +6,10 @@ kept and judged afterwards (`tests.bench.verdicts`), so that judging costs the l
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 import numpy as np
@@ -19,7 +20,6 @@ from proto.codec.v1 import codec_pb2_grpc
 from tests.bench.http_client import HttpClient, HttpClosedError, post_request
 from tests.bench.live_client import StreamPlan, StreamRun, channels, decode_plan, encode_plan, latencies, play
 from tests.bench.offline import Offline
-from tests.bench.running_service import RunningService
 from tests.bench.speech import RATE, Pcm, as_float, clips
 
 _TIMEOUT_SECONDS = 60.0
@@ -100,13 +100,29 @@ class Material:
         return cls(n_q, short, long, requests, plans)
 
 
+class Address(Protocol):
+    """Where a service, or what stands in front of it, answers on the loopback address."""
+
+    @property
+    def http_port(self) -> int:
+        """Of REST."""
+
+    @property
+    def grpc_target(self) -> str:
+        """Host and port."""
+
+
+Server = TypeVar("Server", bound=Address)
+
+
 @dataclass(slots=True)
-class MixedLoad:
+class MixedLoad(Generic[Server]):
     """The callers. `run` returns once `stop` is set and every call has ended."""
 
-    service: RunningService
+    service: Server
     material: Material
     period_seconds: float = 0.25
+    callers: Mapping[Kind, int] = field(default_factory=lambda: CALLERS)
     records: list[CallRecord] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _bodies: dict[bytes, bytes] = field(default_factory=dict)
@@ -114,9 +130,9 @@ class MixedLoad:
     async def run(self) -> None:
         """Call until `stop` is set; what happened is in `records`."""
         rng = np.random.default_rng(0)
-        async with channels(self.service.grpc_target, sum(CALLERS.values())) as opened:
+        async with channels(self.service.grpc_target, sum(self.callers.values())) as opened:
             callers = []
-            for kind, count in CALLERS.items():
+            for kind, count in self.callers.items():
                 for number in range(count):
                     call = self._caller(kind, opened[0])
                     is_live = kind in self.material.plans
@@ -188,10 +204,10 @@ class MixedLoad:
         status = run.outcome.status
         error = f"gRPC {status.name} {run.outcome.detail}" if status is not None else ""
         taken = tuple(latencies(run, plan, due, float("inf"))) if not error else ()
+        # HAProxy 2.6 makes CANCELLED of the refusal of a stream, and leaves the rest of it.
+        refused = status in _REFUSALS or run.outcome.retry_ms >= 0
         payload = self._once(bytes(run.output))
-        return CallRecord(
-            kind, clip, due, run.ended, run.version, payload, run.inputs, error, status in _REFUSALS, taken
-        )
+        return CallRecord(kind, clip, due, run.ended, run.version, payload, run.inputs, error, refused, taken)
 
     def _once(self, payload: bytes) -> bytes:
         """Equal answers are kept once: a run brings thousands, of a few versions of a few clips."""

@@ -74,9 +74,13 @@ class RunningService:
         """All that the service has written so far."""
         return self._log.read_text(errors="replace")
 
-    def __enter__(self) -> Self:
+    def launch(self) -> None:
+        """Begin to start, the first time or after `stop` or `kill`; the ports stay the same."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=REPOSITORY_ROOT)
+
+    def __enter__(self) -> Self:
+        self.launch()
         try:
             self.wait_until_complete()
         except BaseException:
@@ -87,6 +91,10 @@ class RunningService:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop, if it still runs, and forget the log."""
         if self._process is not None and self._process.poll() is None:
             self.stop()
         self._folder.cleanup()

@@ -34,7 +34,7 @@ class Ended:
     stopped: Stopped
 
 
-async def run(load: MixedLoad, seconds: float) -> Ended:
+async def run(load: MixedLoad[RunningService], seconds: float) -> Ended:
     """Load, SIGTERM after some seconds, and load still when nobody is left to answer."""
     calling = asyncio.create_task(load.run())
     try:

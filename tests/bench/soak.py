@@ -97,7 +97,9 @@ class Times:
     every: float
 
 
-async def run(load: MixedLoad, watch: Watch, cancels: Cancels, variants: Variants, times: Times) -> Rollout:
+async def run(
+    load: MixedLoad[RunningService], watch: Watch, cancels: Cancels, variants: Variants, times: Times
+) -> Rollout:
     """Everything side by side."""
     rollout = Rollout()
     others = [asyncio.create_task(part.run()) for part in (load, watch, cancels)]

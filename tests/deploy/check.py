@@ -1,28 +1,37 @@
-"""Lint what deploy/ holds with the tools of its formats: `python -m tests.deploy.check`.
+"""Lint what deploy/ holds with the tools of its formats: `python -m tests.deploy.check [--quick]`.
 
-hadolint reads the Dockerfile, check-jsonschema the compose file. kustomize (or kubectl) builds every
-overlay; kubernetes-validate compares it with the schemas of Kubernetes, TypeScript with the types of the
-Gateway API, KEDA and the Prometheus operator. promtool checks the rules and plays them through. What comes
-from PyPI and npm is put into .venv/deploy-tools; kubectl, node with npm, and promtool have to be there
-(Debian's packages npm and prometheus).
+hadolint reads the Dockerfile, check-jsonschema the compose file, and kubernetes-validate compares the
+manifests with the schemas of Kubernetes: every overlay where kustomize or kubectl can build it, else what
+needs no building. `make setup` installs all three, and they ask no network; --quick, a part of `make check`,
+ends with them. Then TypeScript compares custom resources with the types of the Gateway API, Envoy Gateway,
+KEDA and the Prometheus operator, promtool checks the rules and plays them through, HAProxy and nginx read
+their configurations. The types are put into .venv/deploy-tools; kubectl, node with npm, promtool, haproxy and
+nginx have to be there (Debian's packages npm, prometheus, haproxy and nginx).
 """
 
+import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
-import venv
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import yaml
+
+from tests.balance.balancers import NAMES, NotInstalledError, checked
 from tests.deploy.manifests import (
     DEPLOY,
     JOBS,
     KUBERNETES,
     OVERLAYS,
     Manifest,
+    base,
     built,
     built_text,
+    documents,
     kustomize,
 )
 from tests.support import REPOSITORY_ROOT
@@ -34,6 +43,7 @@ FOLDERS = {name: KUBERNETES / "overlays" / name for name in OVERLAYS} | {path.na
 
 # Where the types of a custom resource's API group are.
 _TYPES = {
+    "gateway.envoyproxy.io": "@kubernetes-models/envoy-gateway",
     "gateway.networking.k8s.io": "@kubernetes-models/gateway-api",
     "keda.sh": "@kubernetes-models/keda",
     "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
@@ -64,44 +74,64 @@ def require(program: str, package: str) -> str:
     return found
 
 
+def tool(name: str) -> str:
+    """The path of a linter that `make setup` has installed. Raises `CheckError` if it has not."""
+    beside = Path(sys.executable).parent
+    found = shutil.which(name, path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
+    if found is None:
+        raise CheckError(f"{name} is missing; run make setup")
+    return found
+
+
+def check_image() -> None:
+    """The Dockerfile."""
+    run(tool("hadolint"), "Dockerfile")
+
+
+def check_compose() -> None:
+    """docker-compose.yml against the schema of the compose specification."""
+    run(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+
+
+def check_manifests() -> None:
+    """Manifests against the schemas of Kubernetes, unknown fields refused."""
+    command = (tool("kubernetes-validate"), "--strict", "--no-warn", "-k", KUBERNETES_VERSION)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, text in manifests().items():
+            paths.append(Path(folder) / f"{name}.yaml")
+            paths[-1].write_text(text)
+        run(*command, *paths)
+
+
+def manifests() -> dict[str, str]:
+    """Every overlay and Job as built; where nothing can build them, what needs no building."""
+    if kustomize():
+        return {name: built_text(folder) for name, folder in FOLDERS.items()}
+    files = [*(path / "job.yaml" for path in JOBS), *sorted((KUBERNETES / "components").glob("registry/*-*"))]
+    plain = [*base(), *(manifest for path in files for manifest in documents(path.read_text()))]
+    return {"plain": yaml.safe_dump_all(plain)}
+
+
 def install() -> None:
     """Make or renew `.venv/deploy-tools`; instant when nothing changed."""
-    wanted = (HERE / "requirements.txt").read_text() + (HERE / "package.json").read_text()
+    wanted = (HERE / "package.json").read_text()
     stamp = TOOLS / "installed"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print("installing the tools ...", flush=True)
-    venv.create(TOOLS, with_pip=True, clear=True)
-    run(TOOLS / "bin" / "python", "-m", "pip", "--quiet", "install", "-r", HERE / "requirements.txt")
+    print("installing the types ...", flush=True)
+    shutil.rmtree(TOOLS, ignore_errors=True)
+    TOOLS.mkdir(parents=True)
     shutil.copy(HERE / "package.json", TOOLS)
     run(require("npm", "npm"), "install", "--prefix", TOOLS, "--no-audit", "--no-fund", "--no-package-lock")
     stamp.write_text(wanted)
 
 
-def check_image() -> None:
-    """The Dockerfile."""
-    run(TOOLS / "bin" / "hadolint", "Dockerfile")
-
-
-def check_compose() -> None:
-    """docker-compose.yml against the schema of the compose specification."""
-    schema = ("--builtin-schema", "vendor.compose-spec")
-    run(TOOLS / "bin" / "check-jsonschema", *schema, "docker-compose.yml")
-
-
-def check_manifests() -> None:
-    """Every overlay against the schemas of Kubernetes, unknown fields refused."""
-    if not kustomize():
-        raise CheckError("kustomize is missing; install it or kubectl")
-    command = (TOOLS / "bin" / "kubernetes-validate", "--strict", "--no-warn", "-k", KUBERNETES_VERSION)
-    for name, folder in FOLDERS.items():
-        path = TOOLS / f"{name}.yaml"
-        path.write_text(built_text(folder))
-        run(*command, path)
-
-
 def check_custom_resources() -> None:
     """What the schemas of Kubernetes do not know, by type and by value; unknown fields are refused."""
+    if not kustomize():
+        raise CheckError("kustomize is missing; install it or kubectl")
+    install()
     source = TOOLS / "resources.mts"
     source.write_text("\n".join(_declarations()))
     run(TOOLS / "node_modules" / ".bin" / "tsc", *_COMPILER, source)
@@ -115,13 +145,26 @@ def check_rules() -> None:
     run(promtool, "test", "rules", HERE / "rules_test.yml")
 
 
-CHECKS: dict[str, Callable[[], None]] = {
-    "tools": install,
+def check_balancers() -> None:
+    """The configurations of HAProxy and nginx, with addresses put in."""
+    for name in NAMES:
+        try:
+            complaint = checked(name)
+        except NotInstalledError as error:
+            raise CheckError(str(error)) from error
+        if complaint:
+            raise CheckError(complaint)
+
+
+QUICK: dict[str, Callable[[], None]] = {
     "Dockerfile": check_image,
     "docker-compose.yml": check_compose,
     "manifests": check_manifests,
+}
+CHECKS = QUICK | {
     "custom resources": check_custom_resources,
     "rules": check_rules,
+    "load balancers": check_balancers,
 }
 
 
@@ -151,8 +194,14 @@ def _declarations() -> Iterator[str]:
 
 def main() -> int:
     """Run every check; the exit status is 1 if one of them failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="only what make setup has installed the tools for"
+    )
     failed = 0
-    for name, check in CHECKS.items():
+    for name, check in (QUICK if parser.parse_args().quick else CHECKS).items():
         try:
             check()
         except CheckError as error:

@@ -1,5 +1,6 @@
 """A real service with a bit of everything going on, for what has to be seen from outside."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from numpy.typing import NDArray
 
 from codec.audio import encode_audio
 from service.client import Client, Selection
@@ -46,6 +48,20 @@ class Load:
             live = (sounds[0][:, at : at + MESSAGE_SAMPLES] for at in range(0, RATE_HZ, MESSAGE_SAMPLES))
             chunks = [chunk.codes for chunk in client.stream_encode(live, Selection(n_q=4))]
             assert np.array_equal(np.concatenate(chunks, axis=1), tokens.codes)
+
+    def talk(self, seconds: float) -> None:
+        """A live stream at the pace of a call, so long."""
+        with Client(self.url, self.grpc_target) as client:
+            for _ in client.stream_encode(_paced(seconds), Selection(n_q=4)):
+                continue
+
+
+def _paced(seconds: float) -> Iterator[NDArray[np.float32]]:
+    sound, began = voiced(1.0), time.monotonic()
+    for number in range(round(seconds * RATE_HZ / MESSAGE_SAMPLES)):
+        time.sleep(max(0.0, began + number * MESSAGE_SAMPLES / RATE_HZ - time.monotonic()))
+        start = number * MESSAGE_SAMPLES % (len(sound) - MESSAGE_SAMPLES)
+        yield sound[start : start + MESSAGE_SAMPLES]
 
 
 @contextmanager

@@ -39,6 +39,15 @@ class Prometheus:
         found: list[Any] = answer["data"]["result"]
         return found
 
+    def range(self, text: str, begin: float, end: float, step: float) -> list[Any]:
+        """The series that an expression gives between two times (seconds since 1970). Raises as `query`."""
+        when = {"start": str(begin), "end": str(end), "step": str(step)}
+        answer = httpx.get(f"{self.url}/api/v1/query_range", params={"query": text} | when, timeout=30).json()
+        if answer["status"] != "success":
+            raise RuntimeError(f"{text}: {answer['error']}")
+        found: list[Any] = answer["data"]["result"]
+        return found
+
     def rules(self) -> list[dict[str, Any]]:
         """All rules with their `health` and `lastError`."""
         answer = httpx.get(f"{self.url}/api/v1/rules", timeout=10).raise_for_status().json()

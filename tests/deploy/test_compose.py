@@ -44,7 +44,10 @@ def test_targets_are_stages_of_the_dockerfile() -> None:
 def test_the_service_gets_the_time_that_its_shutdown_takes() -> None:
     service = SERVICES["codecd"]
     arguments = parsed([_default(word) for word in service["command"]])
-    assert float(service["stop_grace_period"].removesuffix("s")) > arguments.grace_seconds
+    assert (
+        float(service["stop_grace_period"].removesuffix("s"))
+        > (arguments.lag_seconds or 0) + arguments.grace_seconds
+    )
     assert service["user"] == inherited("cpu", "USER")
 
 

@@ -125,11 +125,13 @@ def test_a_pod_has_the_time_that_its_end_takes(manifests: list[Manifest]) -> Non
     pod = server(manifests)["spec"]
     command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
-    needed = float(seconds) + serve_arguments(manifests).grace_seconds + SPARE_SECONDS
+    arguments = serve_arguments(manifests)
+    needed = float(seconds) + arguments.lag_seconds + arguments.grace_seconds + SPARE_SECONDS
     assert pod["terminationGracePeriodSeconds"] >= needed
-    # Longer than the endpoints lag: the readiness probe, which takes a broken pod out.
+    # Longer than probes need to take a pod out, the readiness probe as well as those of load balancers.
     readiness = pod["containers"][0]["readinessProbe"]
-    assert float(seconds) >= readiness["periodSeconds"] * readiness["failureThreshold"]
+    noticed = readiness["periodSeconds"] * readiness["failureThreshold"]
+    assert min(float(seconds), arguments.lag_seconds) >= noticed
 
 
 def test_selectors_find_the_pods_of_the_server(manifests: list[Manifest]) -> None:
@@ -232,6 +234,18 @@ def test_a_gateway_waits_longer_than_the_service() -> None:
     (route,) = of_kind(documents((COMPONENTS / "gateway" / "routes.yaml").read_text()), "HTTPRoute")
     seconds = [float(rule["timeouts"]["request"].removesuffix("s")) for rule in route["spec"]["rules"]]
     assert all(wait == 0 or wait > Limits().deadline_seconds for wait in seconds)
+
+
+@pytest.mark.parametrize("kind", ["GRPCRoute", "HTTPRoute"])
+def test_a_gateway_gives_work_to_the_pod_with_the_least(kind: str) -> None:
+    policies = documents((COMPONENTS / "envoy-gateway" / "traffic-policies.yaml").read_text())
+    routes = documents((COMPONENTS / "gateway" / "routes.yaml").read_text())
+    (policy,) = [p["spec"] for p in policies if p["spec"]["targetRefs"][0]["kind"] == kind]
+    (route,) = of_kind(routes, kind)
+    assert policy["targetRefs"][0]["name"] == route["metadata"]["name"]
+    assert policy["loadBalancer"]["type"] == "LeastRequest"
+    if kind == "GRPCRoute":
+        assert policy["timeout"]["http"]["requestTimeout"] == "0s"
 
 
 def test_the_operators_rules_are_those_of_prometheus() -> None:

@@ -1,6 +1,5 @@
 """A real Prometheus watches a real service, and answers all that rules, dashboard and autoscaler ask."""
 
-import re
 import shutil
 import time
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.load import serving
-from tests.deploy.manifests import dashboard_queries, rules, scaling_queries
+from tests.deploy.manifests import as_grafana_asks, dashboard_queries, rules, scaling_queries
 from tests.deploy.prometheus import prometheus
 
 ROUNDS = 6
@@ -18,11 +17,6 @@ PATIENCE_SECONDS = 60.0
 EMPTY_WHEN_WELL = ("load_failures", "reload_failures")
 
 pytestmark = pytest.mark.slow
-
-
-def as_grafana_asks(query: str) -> str:
-    """With the dashboard's variables filled in: everything, and a rate over half a minute."""
-    return re.sub(r"\$(instance|model)", ".+", query).replace("$__rate_interval", "30s")
 
 
 @pytest.mark.timeout(300)

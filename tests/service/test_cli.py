@@ -67,6 +67,14 @@ def test_a_device_that_is_none_is_a_wrong_command_line(capsys: pytest.CaptureFix
     assert "none of cpu, cuda, cuda:0" in capsys.readouterr().err
 
 
+def test_times_of_leaving_become_the_config(tmp_path: Path) -> None:
+    config = _config(parse("--repository", str(tmp_path)))
+    assert (config.lag_seconds, config.grace_seconds, config.max_connection_age_seconds) == (0, 30, 1800)
+    options = ("--lag-seconds", "5", "--grace-seconds", "120", "--max-connection-age", "0")
+    config = _config(parse(*options, "--repository", str(tmp_path)))
+    assert (config.lag_seconds, config.grace_seconds, config.max_connection_age_seconds) == (5, 120, 0)
+
+
 def test_options_out_of_range_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="http_port"):
         _config(parse("--http-port", "70000"))

@@ -140,6 +140,24 @@ async def test_connections_beyond_the_limit(port: int) -> None:
     await assert_served(port)
 
 
+async def test_an_old_connection_is_answered_once_more() -> None:
+    bounds = ConnectionBounds(age_seconds=0.5)
+    server = HttpServer.listen(app, "127.0.0.1", 0, grace_seconds=1, bounds=bounds)
+    task = await server.start()
+    reader, writer = await connect(server.port)
+    writer.write(GOOD)
+    young = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    await asyncio.sleep(0.6)
+    writer.write(GOOD)
+    old = await asyncio.wait_for(reader.read(), 5)
+    assert b"connection: close" not in young.lower()
+    assert b" 200 " in old
+    assert b"connection: close" in old.lower()
+    writer.close()
+    server.should_exit = True
+    await task
+
+
 async def test_what_is_no_http(port: int) -> None:
     reader, writer = await connect(port)
     writer.write(b"\x16\x03\x01\x02\x00\r\n\r\n")

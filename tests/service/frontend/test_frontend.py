@@ -40,6 +40,25 @@ def test_a_drain_finishes_what_is_under_way_and_then_ends() -> None:
         assert service.frontend.wait(5) == 0
 
 
+def test_what_comes_before_readiness_has_got_about_is_served() -> None:
+    with running(lag_seconds=3.0) as service, grpc.insecure_channel(service.grpc_target) as channel:
+        service.send({"type": "drain", "grace_seconds": 10})
+        wait_until(lambda: service.get("/health/ready").status_code == 503)
+        with httpx.Client() as client:
+            answer = client.post(service.url + "/encode", content=wav())
+        assert answer.status_code == 200
+        # Whoever keeps connections looks for another replica.
+        assert answer.headers["connection"] == "close"
+        with Talk(channel) as talk:
+            talk.send(open_encode(), audio(640))
+            kinds = [talk.next().WhichOneof("message") for _ in range(3)]
+            assert kinds == ["opened", "tokens", "go_away"]
+            talk.finish()
+            talk.rest()
+            assert talk.status()[0] is grpc.StatusCode.OK
+        service.wait_for("drained")
+
+
 def test_a_drain_ends_streams_that_do_not_leave() -> None:
     with (
         running() as service,
