@@ -37,7 +37,7 @@ REWRITES = (
 )
 """What is put in place of what, where `{8000}` is the free port that stands for 8000."""
 
-BLOCK_SECONDS = 120
+BLOCK_SECONDS = 300
 _READY_SECONDS = 90
 _SECONDS_OF_CLIPS = 3
 
