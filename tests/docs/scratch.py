@@ -20,7 +20,7 @@ import soundfile
 from tests.docs.page import PYTHON, Block
 from tests.support import REPOSITORY_ROOT, SAMPLE_RATE_HZ, free_ports, speech, voiced
 
-SHORT = {"STEPS": "3", "EPOCHS": "1"}
+SHORT = {"STEPS": "3", "START": "1"}
 """Values of the variables that pages use to say how long something takes."""
 
 PORTS = ("8000", "8001", "8002", "9100")
