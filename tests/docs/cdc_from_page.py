@@ -67,7 +67,7 @@ def read(data: bytes, tables: Tables | None = None) -> File:
             if position + size > len(data):
                 break
             first, n_frames = struct.unpack_from("<IH", data, position + 4)
-            if _is_sound(data[position : position + size]):
+            if first >= frame and _is_sound(data[position : position + size]):
                 if first > frame:
                     file.lost.append((frame, first))
                 _take(file, data[position : position + size], tables)
