@@ -10,7 +10,7 @@ from tests.support import REPOSITORY_ROOT
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_PATH = re.compile(r"`((?:codec|service|training|proto|tests|deploy|docs|models)/[\w./-]*)`")
+_PATH = re.compile(r"`((?:codec|service|training|proto|tests|deploy|docs)/[\w./-]*)`")
 
 
 def text_of(page: Path) -> str:
