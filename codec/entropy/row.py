@@ -1,4 +1,4 @@
-"""One row of codes as bytes and back, in plain integers; the format is described in `codec.entropy`."""
+"""One row of codes as bytes and back, in plain integers; docs/file-format.md describes it."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence

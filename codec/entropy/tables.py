@@ -28,8 +28,9 @@ class EntropyTables:
 
     `frequencies`: `[table, code]`, the tables of the first codebook first; `previous`: cluster of the code
     before, `[codebook, code]` with one more column for the start of a block; `first`: cluster of the first
-    codebook's code, `[codebook, code]`; `shape`: clusters of either kind, `[codebook, 2]`. `codec.entropy`
-    says how they are used. Raises `InvalidTokensError` for tables that could not code every code.
+    codebook's code, `[codebook, code]`; `shape`: clusters of either kind, `[codebook, 2]`.
+    docs/file-format.md says how they are used. Raises `InvalidTokensError` for tables that could not code
+    every code.
     """
 
     frequencies: Table
