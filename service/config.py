@@ -3,9 +3,13 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")]
+"""Where a web page is from, as browsers say it."""
 
 
 def _cores() -> int:
@@ -72,7 +76,8 @@ class ServeConfig(BaseModel):
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
     `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
     may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who
-    call without keys together.
+    call without keys together. `allowed_origins`: web pages that may open live streams beside the service's
+    own, as `https://host` or `https://host:port`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,6 +102,7 @@ class ServeConfig(BaseModel):
     keys: Path | None = None
     tls: TlsConfig | None = None
     caller_limits: CallerLimits = CallerLimits()
+    allowed_origins: tuple[Origin, ...] = ()
 
     @property
     def is_exposed(self) -> bool:
