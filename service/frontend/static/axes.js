@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 
-const STEPS = [1, 2, 5];
+const STEPS = [1, 2, 4, 5];
 
 /** A plot in `host`: a canvas with a playhead over it, an axis upwards and one along. */
 export class Axes {

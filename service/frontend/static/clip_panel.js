@@ -87,10 +87,14 @@ export class ClipPanel {
   }
 }
 
+function times(value) {
+  return `${value.toFixed(value < 10 ? 1 : 0)} times`;
+}
+
 function summary(name, { decoded, sampleRate, cdc, encodeMs, decodeMs }) {
   const length = decoded.length / sampleRate;
   const speeds = [["encoded", encodeMs], ["decoded", decodeMs]]
     .filter(([, ms]) => ms > 0)
-    .map(([what, ms]) => `${what} ${((1000 * length) / ms).toFixed(0)} times faster than it plays`);
+    .map(([what, ms]) => `${what} ${times((1000 * length) / ms)} as fast as it plays`);
   return `${name}: ${seconds(length)} in ${bytes(cdc.byteLength)}; ${speeds.join(", ")}.`;
 }

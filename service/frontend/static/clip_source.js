@@ -4,14 +4,14 @@ import { byId } from "./dom.js";
 import { seconds } from "./format.js";
 import { alertOf, clearAlert, say } from "./notices.js";
 import { Recorder } from "./recorder.js";
-import { singSample } from "./sample.js";
+import { speakSample } from "./sample.js";
 import { writeWav } from "./wav.js";
 
 const SAMPLE_RATE = 24000;
 
 /** The file of the sample: name and bytes. */
 export function sampleFile() {
-  return { name: "sample.wav", buffer: writeWav(singSample(SAMPLE_RATE), SAMPLE_RATE) };
+  return { name: "sample.wav", buffer: writeWav(speakSample(SAMPLE_RATE), SAMPLE_RATE) };
 }
 
 export class ClipSource {

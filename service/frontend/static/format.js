@@ -18,7 +18,7 @@ export function bytes(count) {
 }
 
 export function milliseconds(value) {
-  return Number.isFinite(value) ? `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms` : "–";
+  return Number.isFinite(value) ? `${value > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} ms` : "–";
 }
 
 export function hertz(value) {

@@ -5,8 +5,8 @@ import { closeMicrophone } from "./microphone.js";
 
 /** One message holds so much audio. */
 export const MESSAGE_SECONDS = 0.08;
-// What is there before playing begins: a message, and 40 ms for those that come late.
-const START_SECONDS = MESSAGE_SECONDS + 0.04;
+// For messages that come late; the jitter buffer takes more if that is not enough.
+const MARGIN_SECONDS = 0.03;
 const MOST_SECONDS = 0.5;
 
 export class LiveAudio {
@@ -27,7 +27,10 @@ export class LiveAudio {
     audio.#stream = stream;
     audio.#samples = samples;
     const context = await openContext(sampleRate);
-    const processorOptions = { startSamples: START_SECONDS * sampleRate, mostSamples: MOST_SECONDS * sampleRate };
+    const [messageSamples, marginSamples, mostSamples] = [MESSAGE_SECONDS, MARGIN_SECONDS, MOST_SECONDS].map(
+      (length) => Math.round(length * sampleRate),
+    );
+    const processorOptions = { messageSamples, marginSamples, mostSamples };
     audio.#context = context;
     audio.#playback = new AudioWorkletNode(context, "playback", { outputChannelCount: [1], processorOptions });
     audio.#playback.port.onmessage = ({ data }) => report(audio.#told(data));
@@ -82,13 +85,12 @@ export class LiveAudio {
   }
 
   /** The jitter buffer's report in ms; `delayMs` is how long the sample that plays now is on its way. */
-  #told({ frame, index, buffered, target, underruns, skippedSamples }) {
+  #told({ frame, index, buffered, underruns, skippedSamples }) {
     const ms = (samples) => (1000 * samples) / this.#context.sampleRate;
     const isKnown = index !== null && this.#firstFrame !== null;
     return {
       delayMs: isKnown ? ms(frame - this.#firstFrame - index) : NaN,
       bufferedMs: ms(buffered),
-      targetMs: ms(target),
       skippedMs: ms(skippedSamples),
       deviceMs: 1000 * (this.#context.outputLatency || this.#context.baseLatency || 0),
       underruns,

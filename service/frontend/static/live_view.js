@@ -4,6 +4,7 @@ import { roundTicks } from "./axes.js";
 import { COLOURS } from "./colours.js";
 import { byId, element } from "./dom.js";
 import { kbps, milliseconds } from "./format.js";
+import { MESSAGE_SECONDS } from "./live_audio.js";
 import { colourOf } from "./spectrogram_figure.js";
 import { Analyser } from "./spectrum.js";
 import { SWEEP_SECONDS, SweepFigure } from "./sweep_figure.js";
@@ -53,6 +54,7 @@ export class LiveView {
   #tokens;
   #model = null;
   #bits = [];
+  #nQ = 0;
 
   constructor() {
     const [input, output, tokens] = ["In", "Out", "Tokens"].map((name, i) => strip(name, ["a", "b", "b"][i]));
@@ -68,9 +70,7 @@ export class LiveView {
     this.#bits = [];
     this.#input.begin(model.sample_rate);
     this.#output.begin(model.sample_rate);
-    const frames = Math.round((SWEEP_SECONDS * model.sample_rate) / model.hop_samples);
-    this.#tokens.clear(frames, model.codebooks);
-    this.#tokens.setUpwards([[0.5, "1"], [model.codebooks - 0.5, String(model.codebooks)]], model.codebooks);
+    this.#nQ = 0;
   }
 
   sent(samples, index) {
@@ -84,6 +84,7 @@ export class LiveView {
   /** Codes `[frame][codebook]` of frames from the one at sample `index` on. */
   tokens(codes, nQ, index) {
     const { hop_samples: hop, codebook_size: size } = this.#model;
+    if (nQ !== this.#nQ) this.#beginTokens(nQ);
     const first = Math.round(index / hop);
     for (let frame = 0; frame * nQ < codes.length; frame += 1) {
       const row = codes.subarray(frame * nQ, (frame + 1) * nQ);
@@ -91,6 +92,12 @@ export class LiveView {
       this.#bits.push(nQ * Math.ceil(Math.log2(size)));
     }
     this.#bits = this.#bits.slice(-Math.round((2 * this.#model.sample_rate) / hop));
+  }
+
+  #beginTokens(nQ) {
+    this.#nQ = nQ;
+    this.#tokens.clear(Math.round((SWEEP_SECONDS * this.#model.sample_rate) / this.#model.hop_samples), nQ);
+    this.#tokens.setUpwards(nQ === 1 ? [[0.5, "1"]] : [[0.5, "1"], [nQ - 0.5, String(nQ)]], nQ);
   }
 
   /** Show the figures of a report of the jitter buffer with the round trips; null before there is one. */
@@ -125,7 +132,7 @@ function strip(name, side) {
 
 /** The delay in parts that add up to what was measured. */
 function showBudget(report, p50, model) {
-  const message = 80;
+  const message = 1000 * MESSAGE_SECONDS;
   const lag = (1000 * model.delay_samples) / model.sample_rate;
   const rest = Math.max(0, report.delayMs - message - lag - (p50 || 0));
   const parts = [

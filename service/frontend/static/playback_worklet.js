@@ -1,17 +1,25 @@
-// In the audio thread: a jitter buffer. It plays pieces of audio as they come, waits until enough is there before
-// it begins, waits again (for a little more) when it ran dry, and skips ahead when far too much has gathered.
+// In the audio thread: a jitter buffer. It plays pieces of audio as they come. It begins when there is a message
+// and a margin; when it runs dry it waits for as much again, and takes a larger margin. What gathers beyond the
+// margin is left out where it is quiet, so that the delay goes back after a disturbance.
 
-const GROWTH = 1.25;
+const GROWTH = 1.5;
+const MOST_MARGINS = 6;
 const REPORT_BLOCKS = 16;
+const WATCH_BLOCKS = 250;
+const QUIET = 0.01;
 
 class Playback extends AudioWorkletProcessor {
-  constructor({ processorOptions: { startSamples, mostSamples } }) {
+  constructor({ processorOptions: { messageSamples, marginSamples, mostSamples } }) {
     super();
-    this.target = startSamples;
+    this.message = messageSamples;
+    this.margin = marginSamples;
+    this.mostMargin = MOST_MARGINS * marginSamples;
     this.most = mostSamples;
     this.pieces = []; // { samples, index }: index counts samples of the source
     this.offset = 0; // within the first piece
     this.buffered = 0;
+    this.lowest = Infinity;
+    this.surplus = 0;
     this.isWaiting = true;
     this.isEnding = false;
     this.counts = { underruns: 0, skippedSamples: 0 };
@@ -24,16 +32,17 @@ class Playback extends AudioWorkletProcessor {
     if (!data.samples) return;
     this.pieces.push(data);
     this.buffered += data.samples.length;
-    if (this.buffered > this.most) this.skip(this.buffered - this.target);
+    if (this.buffered > this.most) this.skip(this.buffered - this.message - this.margin);
   }
 
   process(_, [[output]]) {
-    if (this.isWaiting) this.isWaiting = this.buffered < this.target && !(this.isEnding && this.buffered);
-    const index = this.pieces[0] ? this.pieces[0].index + this.offset : null;
-    const isPlaying = !this.isWaiting && index !== null;
+    const isEnough = this.buffered >= this.message + this.margin || (this.isEnding && this.buffered > 0);
+    this.isWaiting &&= !isEnough;
+    const index = this.isWaiting || !this.pieces[0] ? null : this.pieces[0].index + this.offset;
     if (!this.isWaiting) this.play(output);
     this.blocks += 1;
-    if (this.blocks % REPORT_BLOCKS === 0) this.report(isPlaying ? index : null);
+    if (this.blocks % REPORT_BLOCKS === 0) this.report(index);
+    if (this.blocks % WATCH_BLOCKS === 0) this.watch();
     return true;
   }
 
@@ -46,19 +55,35 @@ class Playback extends AudioWorkletProcessor {
       at += count;
       this.advance(count);
     }
-    if (at === output.length) return;
+    if (at < output.length) this.ranDry();
+    else if (this.surplus >= output.length && output.every((value) => Math.abs(value) < QUIET)) {
+      this.surplus -= output.length;
+      this.skip(output.length);
+    }
+    this.lowest = Math.min(this.lowest, this.buffered);
+  }
+
+  ranDry() {
     this.isWaiting = true;
+    this.surplus = 0;
     if (this.isEnding) return;
     this.counts.underruns += 1;
-    this.target = Math.min(Math.round(this.target * GROWTH), this.most / 2);
+    this.margin = Math.min(Math.round(this.margin * GROWTH), this.mostMargin);
+  }
+
+  /** What was there all the time beyond the margin is too much. */
+  watch() {
+    this.surplus = Number.isFinite(this.lowest) ? Math.max(0, this.lowest - this.margin) : 0;
+    this.lowest = Infinity;
   }
 
   skip(count) {
-    this.counts.skippedSamples += count;
-    while (count) {
-      const step = Math.min(count, this.pieces[0].samples.length - this.offset);
+    const wanted = Math.min(count, this.buffered);
+    this.counts.skippedSamples += wanted;
+    for (let left = wanted; left > 0; ) {
+      const step = Math.min(left, this.pieces[0].samples.length - this.offset);
       this.advance(step);
-      count -= step;
+      left -= step;
     }
   }
 
@@ -71,8 +96,7 @@ class Playback extends AudioWorkletProcessor {
   }
 
   report(index) {
-    const { buffered, target, counts } = this;
-    this.port.postMessage({ frame: currentFrame, index, buffered, target, ...counts });
+    this.port.postMessage({ frame: currentFrame, index, buffered: this.buffered, ...this.counts });
   }
 }
 

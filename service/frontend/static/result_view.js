@@ -31,6 +31,7 @@ export class ResultView {
    *  `{name, original, decoded, sampleRate, tokens, cdc, wav, fileBytes}`; `original` is null for token files. */
   show(clip) {
     byId("result").hidden = false;
+    byId("drop").removeAttribute("data-empty");
     const { original, decoded, sampleRate } = clip;
     this.#player.load(original, decoded, sampleRate);
     this.#waveform.show(original, decoded, sampleRate);

@@ -1,78 +1,124 @@
-// A clip to try: a synthetic voice that sings a few vowels. Nobody's speech, made on the spot.
+// A clip to try: a synthetic voice that says "we were away a year ago". Nobody's speech, made on the spot by a
+// formant synthesiser: glottal pulses and breath through resonators in a row (after D. Klatt, JASA 67, 1980).
 
-const SECONDS = 4.6;
-
-// Formants in Hz of five vowels, with their bandwidths; the usual textbook values of a tenor.
-const VOWELS = {
-  a: [[700, 90], [1150, 100], [2600, 130]],
-  e: [[450, 80], [1900, 100], [2550, 130]],
-  i: [[290, 60], [2150, 100], [2900, 130]],
-  o: [[430, 70], [820, 90], [2600, 130]],
-  u: [[320, 60], [720, 90], [2450, 130]],
-};
-
-// What is sung: begin and end in seconds, vowel, pitch in Hz, and a hiss before it.
-const NOTES = [
-  [0.15, 0.62, "o", 131, 0],
-  [0.72, 1.15, "a", 147, 0.06],
-  [1.25, 1.7, "e", 165, 0],
-  [1.86, 2.3, "i", 196, 0.09],
-  [2.42, 2.85, "u", 175, 0],
-  [3.0, 4.35, "a", 131, 0.1],
+// What is aimed at, and when: seconds, first three formants in Hz, pitch in Hz, loudness of the voice.
+const TARGETS = [
+  [0.0, 300, 610, 2150, 118, 0.0],
+  [0.12, 300, 610, 2150, 122, 0.7], // w
+  [0.3, 280, 2250, 2900, 132, 1.0], // e
+  [0.4, 280, 2200, 2850, 130, 0.95],
+  [0.5, 310, 640, 2100, 124, 0.6], // w
+  [0.66, 480, 1350, 1720, 128, 1.0], // ere
+  [0.78, 560, 1400, 2400, 126, 0.9], // a
+  [0.9, 310, 650, 2150, 124, 0.6], // w
+  [1.06, 530, 1850, 2500, 148, 1.0], // a
+  [1.26, 330, 2250, 2850, 140, 0.95], // y
+  [1.38, 560, 1500, 2450, 126, 0.9], // a
+  [1.5, 270, 2250, 3000, 122, 0.7], // y
+  [1.64, 380, 2000, 2650, 134, 1.0], // ea
+  [1.84, 450, 1400, 1750, 124, 0.95], // r
+  [1.98, 560, 1400, 2350, 116, 0.9], // a
+  [2.07, 260, 1700, 2250, 108, 0.12], // g
+  [2.13, 260, 1600, 2200, 106, 0.1],
+  [2.2, 520, 1050, 2350, 118, 1.0], // o
+  [2.4, 420, 820, 2350, 106, 0.95],
+  [2.62, 350, 720, 2300, 90, 0.6],
+  [2.78, 340, 700, 2300, 82, 0.0],
 ];
+const BANDWIDTHS = [70, 95, 130, 220, 320];
+const HIGH_FORMANTS = [3400, 4500];
+const BEFORE_SECONDS = 0.15;
+const SECONDS = 3.1;
+const UPDATE_SAMPLES = 32;
 
 /** The clip, float samples at this rate. */
-export function singSample(sampleRate) {
+export function speakSample(sampleRate) {
   const out = new Float32Array(Math.round(SECONDS * sampleRate));
-  for (const [begin, end, vowel, pitch, hiss] of NOTES) {
-    addVoice(out, sampleRate, begin, end, VOWELS[vowel], pitch);
-    if (hiss) addHiss(out, sampleRate, begin - hiss, begin + 0.01);
+  const voice = new Voice(sampleRate);
+  const first = Math.round(BEFORE_SECONDS * sampleRate);
+  for (let i = first; i < out.length; i += 1) {
+    if ((i - first) % UPDATE_SAMPLES === 0) voice.aim(targetAt((i - first) / sampleRate));
+    out[i] = voice.next();
   }
   const peak = out.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
-  return out.map((value) => (0.5 * value) / peak);
+  return out.map((value) => (0.6 * value) / peak);
 }
 
-function addVoice(out, sampleRate, begin, end, formants, pitch) {
-  let phase = 0;
-  for (let i = Math.round(begin * sampleRate); i < end * sampleRate; i += 1) {
-    const time = i / sampleRate - begin;
-    const vibrato = 1 + 0.012 * Math.min(1, time / 0.3) * Math.sin(2 * Math.PI * 5.2 * time);
-    const f0 = pitch * vibrato * (1 - 0.05 * Math.exp(-time / 0.05));
-    phase += f0 / sampleRate;
-    out[i] += envelope(time, end - begin) * harmonics(phase, f0, formants, sampleRate);
+class Voice {
+  #noise = 12345; // the same breath every time
+  #phase = 0;
+  #flow = 0;
+  #jitter = 1;
+  #pitch = 0;
+  #loudness = 0;
+
+  constructor(sampleRate) {
+    this.sampleRate = sampleRate;
+    this.resonators = BANDWIDTHS.map(() => new Resonator());
+  }
+
+  aim([, f1, f2, f3, pitch, loudness]) {
+    this.#pitch = pitch;
+    this.#loudness = loudness;
+    [f1, f2, f3, ...HIGH_FORMANTS].forEach((frequency, i) =>
+      this.resonators[i].tune(frequency, BANDWIDTHS[i], this.sampleRate));
+  }
+
+  next() {
+    const breath = this.#random();
+    this.#phase += (this.#pitch * this.#jitter) / this.sampleRate;
+    if (this.#phase >= 1) {
+      this.#phase -= 1;
+      this.#jitter = 1 + 0.012 * this.#random();
+    }
+    const flow = glottis(this.#phase);
+    // Lips radiate the change of the flow; breath comes with the open glottis.
+    const source = 12 * (flow - this.#flow) + 0.02 * breath * (0.3 + flow);
+    this.#flow = flow;
+    return this.resonators.reduce((value, resonator) => resonator.pass(value), this.#loudness * source);
+  }
+
+  #random() {
+    this.#noise = (Math.imul(this.#noise, 1664525) + 1013904223) >>> 0;
+    return this.#noise / 2 ** 31 - 1;
   }
 }
 
-function harmonics(phase, f0, formants, sampleRate) {
-  let sum = 0;
-  const highest = Math.min(4500, 0.45 * sampleRate) / f0;
-  for (let number = 1; number < highest; number += 1) {
-    sum += resonance(number * f0, formants) * Math.sin(2 * Math.PI * number * phase);
+/** A resonance of two poles that leaves 0 Hz as it is. */
+class Resonator {
+  #a = 1;
+  #b = 0;
+  #c = 0;
+  #last = 0;
+  #before = 0;
+
+  tune(frequency, bandwidth, sampleRate) {
+    const radius = Math.exp((-Math.PI * bandwidth) / sampleRate);
+    this.#c = -radius * radius;
+    this.#b = 2 * radius * Math.cos((2 * Math.PI * frequency) / sampleRate);
+    this.#a = 1 - this.#b - this.#c;
   }
-  return sum;
+
+  pass(value) {
+    const out = this.#a * value + this.#b * this.#last + this.#c * this.#before;
+    this.#before = this.#last;
+    this.#last = out;
+    return out;
+  }
 }
 
-/** How strongly the vocal tract passes a frequency; the glottis gives less of the higher ones. */
-function resonance(frequency, formants) {
-  let gain = 0.004;
-  for (const [centre, bandwidth] of formants) {
-    gain += 1 / (1 + ((frequency - centre) / bandwidth) ** 2) / (1 + centre / 900);
-  }
-  return gain / (1 + frequency / 700);
+/** Flow through the glottis in a period: opens slowly, closes fast, stays closed. */
+function glottis(phase) {
+  if (phase < 0.4) return 0.5 - 0.5 * Math.cos((Math.PI * phase) / 0.4);
+  if (phase < 0.56) return Math.cos((0.5 * Math.PI * (phase - 0.4)) / 0.16);
+  return 0;
 }
 
-function envelope(time, length) {
-  const ease = (x) => 0.5 - 0.5 * Math.cos(Math.PI * Math.min(1, Math.max(0, x)));
-  return ease(time / 0.04) * ease((length - time) / 0.09);
-}
-
-function addHiss(out, sampleRate, begin, end) {
-  let state = 12345; // the same noise every time
-  let before = 0;
-  for (let i = Math.round(begin * sampleRate); i < end * sampleRate; i += 1) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const noise = state / 2 ** 31 - 1;
-    out[i] += 0.25 * envelope(i / sampleRate - begin, end - begin) * (noise - before);
-    before = noise;
-  }
+function targetAt(time) {
+  const next = TARGETS.findIndex(([at]) => at > time);
+  if (next < 0) return TARGETS.at(-1);
+  const [from, to] = [TARGETS[next - 1], TARGETS[next]];
+  const share = (time - from[0]) / (to[0] - from[0]);
+  const eased = 0.5 - 0.5 * Math.cos(Math.PI * share);
+  return from.map((value, i) => value + eased * (to[i] - value));
 }

@@ -13,7 +13,7 @@ export function sizeRows({ nSamples, sampleRate, nQ, cdcBytes, fileBytes }) {
   const rows = [
     row(`WAV, 16 bit, ${sampleRate / 1000} kHz`, wavBytes(nSamples)),
     row(`Tokens, ${nQ} ${nQ === 1 ? "codebook" : "codebooks"}`, cdcBytes, true),
-    ...OPUS_BPS.map((bps) => row("Opus, nominal", (bps * length) / 8)),
+    ...OPUS_BPS.map((bps) => row(`Opus at ${kbps(bps)}, nominal`, (bps * length) / 8)),
   ];
   return fileBytes === null ? rows : [row("The file that came", fileBytes), ...rows];
 }

@@ -3,10 +3,14 @@
 import { redrawn, sized, themeColour } from "./dom.js";
 import { seconds } from "./format.js";
 
+// As long as the slowest pitch period: shorter ones would show its gaps.
+const LEAST_SECONDS = 0.012;
+
 export class WaveformFigure {
   #canvas;
   #above = null;
   #below = null;
+  #sampleRate = 0;
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -17,6 +21,7 @@ export class WaveformFigure {
   show(original, codec, sampleRate) {
     this.#above = original ?? codec;
     this.#below = codec;
+    this.#sampleRate = sampleRate;
     this.#canvas.setAttribute("aria-label", inWords(original, codec, sampleRate));
     this.#draw();
   }
@@ -39,8 +44,10 @@ export class WaveformFigure {
   #fill({ pen, width, scale }, samples, colour, bar) {
     pen.fillStyle = colour;
     const step = Math.max(1, Math.round(scale));
+    const half = Math.max((step * samples.length) / width, LEAST_SECONDS * this.#sampleRate) / 2;
     for (let x = 0; x < width; x += step) {
-      const level = peakIn(samples, (x * samples.length) / width, ((x + step) * samples.length) / width);
+      const centre = ((x + step / 2) * samples.length) / width;
+      const level = peakIn(samples, centre - half, centre + half);
       for (let i = 0; i < step; i += 1) bar(x + i, level);
     }
   }
@@ -48,8 +55,8 @@ export class WaveformFigure {
 
 function peakIn(samples, from, to) {
   let most = 0;
-  const end = Math.min(samples.length, Math.max(Math.ceil(to), Math.floor(from) + 1));
-  for (let i = Math.floor(from); i < end; i += 1) most = Math.max(most, Math.abs(samples[i]));
+  const end = Math.min(samples.length, Math.ceil(to));
+  for (let i = Math.max(0, Math.floor(from)); i < end; i += 1) most = Math.max(most, Math.abs(samples[i]));
   return most;
 }
 
