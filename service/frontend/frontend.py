@@ -67,9 +67,7 @@ class Frontend:
         self._certificates = Certificates(config.tls, failed) if config.tls is not None else None
         batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
         origins = Origins(config.allowed_origins)
-        app = make_app(
-            rest, batch, StreamSocket(self._streams), health, self._access, origins, self._metrics
-        )
+        app = make_app(rest, batch, StreamSocket(self._streams), health, self._access, origins, self._metrics)
         self._http = self._http_server(app)
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)

@@ -168,6 +168,8 @@ def test_it_is_for_everybody_on_any_screen(
         visitor.choose("#live-source", "clip")
         visitor.page.click("#live-start")
         wait_for_figures(visitor)
+        # Something has to be seen in the picture.
+        visitor.page.wait_for_timeout(2000)
         visitor.picture(f"{name}-3-live")
         assert visitor.accessibility_problems() == []
         assert overflow(visitor) <= 0

@@ -50,9 +50,19 @@ class Visitor:
 
     def open(self, url: str) -> None:
         """Open the page of a service and wait until it knows the models."""
-        self._origin = url
+        self.allow(url)
         self.page.goto(url)
         self.sees("#status", "Ready.")
+
+    def allow(self, url: str) -> None:
+        """What the page may ask, itself that is."""
+        self._origin = url
+
+    def deny_microphone(self) -> None:
+        """Say no when a page asks for the microphone."""
+        session = self._context.new_cdp_session(self.page)
+        setting = {"permission": {"name": "microphone"}, "setting": "denied"}
+        session.send("Browser.setPermission", setting)
 
     def sees(self, selector: str, text: str | re.Pattern[str]) -> None:
         """Wait for a text in an element."""

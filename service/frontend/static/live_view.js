@@ -138,7 +138,7 @@ function showBudget(report, p50, model) {
   const parts = [
     ["filling a message", message, "--a"],
     ["lag of the codec", lag, "--b"],
-    ["round trip, service and network", p50 || 0, "--bad"],
+    ["round trip, service and network", p50 || 0, "--c"],
     ["waiting to be played", rest, "--control-line"],
     ["device", report.deviceMs, "--ink"],
   ];
