@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")]
 """Where a web page is from, as browsers say it."""
 
