@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 40_000
 
 DESKTOP = (1280, 900)
 PHONE = (390, 844)

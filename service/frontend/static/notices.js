@@ -22,8 +22,11 @@ export function alertOf(error, retry = null) {
   say("");
   clearAlert();
   const box = byId("alert");
-  const title = error instanceof Refusal ? `${error.title}: ` : "";
-  box.append(element("p", {}, element("strong", { textContent: title }), sentence(error.message)));
+  const isRefusal = error instanceof Refusal;
+  const title = isRefusal ? `${error.title}: ` : "";
+  // Our own words may begin with a file's name, which stays as it is.
+  const words = isRefusal ? capital(error.message) : error.message;
+  box.append(element("p", {}, element("strong", { textContent: title }), ended(words)));
   if (retry && (error.retrySeconds ?? null) !== null) box.append(retryButton(error.retrySeconds, retry));
   box.hidden = false;
 }
@@ -44,7 +47,10 @@ function retryButton(seconds, retry) {
   return button;
 }
 
-function sentence(text) {
-  const whole = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(whole) ? whole : `${whole}.`;
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function ended(text) {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -92,7 +92,5 @@ def test_every_file_is_used_by_another(service: Service) -> None:
 def test_every_module_that_is_imported_is_there(service: Service) -> None:
     for name in _NAMES:
         text = service.get(f"/demo/{name}").text
-        wanted = re.findall(r"from \"\./([^\"]+)\"", text) + re.findall(
-            r"(?:src|href)=\"demo/([^\"]+)\"", text
-        )
+        wanted = re.findall(r"(?:from \"\./|(?:src|href)=\"demo/)([^\"]+)\"", text)
         assert set(wanted) <= set(_NAMES)
