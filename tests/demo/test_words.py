@@ -1,9 +1,11 @@
 """What the page says when the service says no: in words, with what to do, and when."""
 
+import contextlib
 import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
+from websockets.sync.client import connect
 
 from service.config import CallerLimits, Limits
 from service.frontend.keys import Scope, add_key
@@ -63,32 +65,42 @@ def test_what_passes_is_offered_again(visitor: Visitor) -> None:
     page = visitor.page
     with running() as service:
         visitor.open(service.url)
-        for worker in service.workers.values():
-            worker.draining = True
+        service.workers.pop("w0").process.kill()
         service.send_routes()
         wait_until(lambda: service.get("/health/ready").status_code == 503)
         visitor.give("tone.wav", wav(1.0))
         visitor.sees("#alert", "The service is busy")
         visitor.sees("#alert button", re.compile(r"Try again( in \d+ s)?"))
         visitor.picture("desktop-light-5-busy")
-        for worker in service.workers.values():
-            worker.draining = False
-        service.send_routes()
+        service.add_worker()
         service.wait_ready()
         page.get_by_role("button", name="Try again", exact=True).click()
         visitor.sees("#status", "tone.wav: 1.0 s in")
 
 
-def test_a_live_stream_that_finds_no_place_says_so(visitor: Visitor) -> None:
+def test_a_live_stream_that_finds_no_place_is_offered_again(visitor: Visitor) -> None:
+    page = visitor.page
     with running() as service:
         visitor.open(service.url)
-        service.send({"type": "drain", "grace_seconds": 0.5})
-        service.wait_for("drained")
-        visitor.page.click("#tab-live")
+        page.click("#tab-live")
         visitor.choose("#live-source", "clip")
-        visitor.page.click("#live-start")
-        visitor.sees("#alert", "The service does not answer")
-        expect(visitor.page.locator("#live-start")).to_have_text("Start")
+        with contextlib.ExitStack() as others:
+            for _ in range(4):
+                other = others.enter_context(connect(service.url.replace("http", "ws") + "/stream"))
+                other.send('{"type": "open", "operation": "encode"}')
+                assert '"opened"' in str(other.recv(timeout=20))
+            page.click("#live-start")
+            visitor.sees(
+                "#alert", "The service is busy: No live stream could be opened"
+            )
+            expect(page.locator("#live-start")).to_have_text("Start")
+        wait_until(lambda: service.metric("codec_worker_live_streams") == 0)
+        page.get_by_role("button", name="Try again", exact=True).click()
+        visitor.sees("#status", "Live, ")
+        page.click("#live-start")
+        visitor.sees("#status", "Ended: ")
+        # The browser itself logs that the first connection was refused.
+        assert len(visitor.problems) == 1
         visitor.problems.clear()
 
 

@@ -4,9 +4,11 @@ import { ClipPanel } from "./clip_panel.js";
 import { byId } from "./dom.js";
 import { LivePanel } from "./live_panel.js";
 import { alertOf, clearAlert, say } from "./notices.js";
-import { Service } from "./service.js";
+import { Refusal, Service } from "./service.js";
 import { Settings } from "./settings.js";
 import { enliven } from "./tabs.js";
+
+const ASK_FOR_KEY = "give yours under API key at the top; the operator of the service makes them.";
 
 const service = new Service();
 const settings = new Settings();
@@ -36,7 +38,7 @@ async function begin() {
       byId("key").open = true;
       byId("key-value").focus();
     }
-    alertOf(error, begin);
+    alertOf(error.status === 401 && !service.hasKey ? new Refusal(ASK_FOR_KEY, { status: 401 }) : error, begin);
   }
 }
 

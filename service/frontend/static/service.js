@@ -32,6 +32,10 @@ export class Service {
     this.#key = value.trim();
   }
 
+  get hasKey() {
+    return this.#key !== "";
+  }
+
   /** Facts of the models that are served now. */
   async models() {
     const answer = await this.#ask("models");
