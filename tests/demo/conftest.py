@@ -45,7 +45,6 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(microphone: Path) -> Iterator[Browser]:
     """Headless chromium whose microphone plays a file."""
     arguments = [
-        "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}",
     ]

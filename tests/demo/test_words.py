@@ -65,11 +65,10 @@ def test_what_passes_is_offered_again(visitor: Visitor) -> None:
     page = visitor.page
     with running() as service:
         visitor.open(service.url)
-        service.workers.pop("w0").process.kill()
-        service.send_routes()
+        service.workers["w0"].process.kill()
         wait_until(lambda: service.get("/health/ready").status_code == 503)
         visitor.give("tone.wav", wav(1.0))
-        visitor.sees("#alert", "The service is busy")
+        visitor.sees("#alert", "Not possible right now")
         visitor.sees("#alert button", re.compile(r"Try again( in \d+ s)?"))
         visitor.picture("desktop-light-5-busy")
         service.add_worker()
@@ -90,9 +89,7 @@ def test_a_live_stream_that_finds_no_place_is_offered_again(visitor: Visitor) ->
                 other.send('{"type": "open", "operation": "encode"}')
                 assert '"opened"' in str(other.recv(timeout=20))
             page.click("#live-start")
-            visitor.sees(
-                "#alert", "The service is busy: No live stream could be opened"
-            )
+            visitor.sees("#alert", "Not possible right now: No live stream could be opened")
             expect(page.locator("#live-start")).to_have_text("Start")
         wait_until(lambda: service.metric("codec_worker_live_streams") == 0)
         page.get_by_role("button", name="Try again", exact=True).click()
@@ -123,8 +120,7 @@ def test_a_stream_that_is_asked_to_end_goes_on_in_another(browser: Browser, scre
 
 
 def test_a_microphone_that_is_not_allowed_is_explained(browser: Browser, screenshots: Path) -> None:
-    with Visitor(browser, screenshots) as visitor, running() as service:
-        visitor.deny_microphone()
+    with Visitor(browser, screenshots, microphone=False) as visitor, running() as service:
         visitor.open(service.url)
         visitor.page.click("#record")
         visitor.sees("#alert", "The microphone is not allowed for this page")

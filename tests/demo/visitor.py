@@ -18,7 +18,7 @@ class Visitor:
     """A page in a context of its own; a context manager that fails if the page logged an error or asked
     anybody but its service for anything.
 
-    `bypass_csp`: needed to run scripts of a test in the page.
+    `bypass_csp`: needed to run scripts of a test in the page; `microphone`: whether pages may have it.
     """
 
     def __init__(
@@ -28,9 +28,13 @@ class Visitor:
         size: tuple[int, int] = DESKTOP,
         scheme: Literal["light", "dark"] = "light",
         bypass_csp: bool = False,
+        microphone: bool = True,
     ) -> None:
         self._context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, bypass_csp=bypass_csp
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            bypass_csp=bypass_csp,
+            permissions=["microphone"] if microphone else [],
         )
         self._context.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
@@ -57,12 +61,6 @@ class Visitor:
     def allow(self, url: str) -> None:
         """What the page may ask, itself that is."""
         self._origin = url
-
-    def deny_microphone(self) -> None:
-        """Say no when a page asks for the microphone."""
-        session = self._context.new_cdp_session(self.page)
-        setting = {"permission": {"name": "microphone"}, "setting": "denied"}
-        session.send("Browser.setPermission", setting)
 
     def sees(self, selector: str, text: str | re.Pattern[str]) -> None:
         """Wait for a text in an element."""

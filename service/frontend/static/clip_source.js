@@ -16,6 +16,7 @@ export function sampleFile() {
 
 export class ClipSource {
   #recorder = new Recorder();
+  #recordedRate = SAMPLE_RATE;
   #settings;
   #take;
 
@@ -73,13 +74,11 @@ export class ClipSource {
     await this.#recorder.start(
       this.#recordedRate,
       (length, peak) => this.#heard(length, peak),
-      () => this.#finish(),
+      () => this.#record(),
     );
     this.#show(true);
     say("Recording. Speak, then stop.");
   }
-
-  #recordedRate = SAMPLE_RATE;
 
   async #finish() {
     this.#show(false);

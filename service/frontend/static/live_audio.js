@@ -26,7 +26,10 @@ export class LiveAudio {
     const audio = new LiveAudio();
     audio.#stream = stream;
     audio.#samples = samples;
-    const context = await openContext(sampleRate);
+    const context = await openContext(sampleRate).catch((error) => {
+      if (stream) closeMicrophone(stream);
+      throw error;
+    });
     const [messageSamples, marginSamples, mostSamples] = [MESSAGE_SECONDS, MARGIN_SECONDS, MOST_SECONDS].map(
       (length) => Math.round(length * sampleRate),
     );

@@ -134,12 +134,13 @@ function strip(name, side) {
 function showBudget(report, p50, model) {
   const message = 1000 * MESSAGE_SECONDS;
   const lag = (1000 * model.delay_samples) / model.sample_rate;
-  const rest = Math.max(0, report.delayMs - message - lag - (p50 || 0));
+  const rest = Math.max(0, report.delayMs - message - lag);
+  const trip = Math.min(p50 || 0, rest);
   const parts = [
     ["filling a message", message, "--a"],
     ["lag of the codec", lag, "--b"],
-    ["round trip, service and network", p50 || 0, "--c"],
-    ["waiting to be played", rest, "--control-line"],
+    ["round trip, service and network", trip, "--c"],
+    ["waiting to be played", rest - trip, "--control-line"],
     ["device", report.deviceMs, "--ink"],
   ];
   byId("budget").replaceChildren(...parts.map(([, ms, colour]) => {

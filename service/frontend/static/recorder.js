@@ -17,19 +17,28 @@ export class Recorder {
   /** Begin; `heard(seconds, peak)` is called often, `full()` when the time is up. Raises an error in words. */
   async start(sampleRate, heard, full) {
     const stream = await openMicrophone();
-    const context = await openContext(sampleRate);
-    this.#close = () => {
+    try {
+      await this.#listen(stream, sampleRate, heard, full);
+    } catch (error) {
       closeMicrophone(stream);
-      return context.close();
-    };
+      throw error;
+    }
+  }
+
+  async #listen(stream, sampleRate, heard, full) {
+    const context = await openContext(sampleRate);
     this.#blocks = [];
     const capture = captureNode(context, Math.round(BLOCK_SECONDS * sampleRate), ({ samples }) => {
       this.#blocks.push(samples);
       const seconds = this.#blocks.length * BLOCK_SECONDS;
       heard(seconds, Math.max(...samples.map(Math.abs)));
-      if (seconds >= MOST_SECONDS) full();
+      if (seconds >= MOST_SECONDS && this.recording) full();
     });
     microphoneNode(context, stream).connect(capture);
+    this.#close = () => {
+      closeMicrophone(stream);
+      return context.close();
+    };
   }
 
   /** End; what was recorded, as samples. */

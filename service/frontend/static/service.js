@@ -7,7 +7,7 @@ const TITLES = {
   413: "Too large",
   415: "Not audio that the service reads",
   429: "Too much at a time",
-  503: "The service is busy",
+  503: "Not possible right now",
   504: "It took too long",
 };
 
