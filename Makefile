@@ -25,7 +25,7 @@ protoc = $(BIN)/python -m grpc_tools.protoc -I. \
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTO_DIR)/codec.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check proto-check deploy-check balance bench soak faults proto clean
+.PHONY: help setup serve test check proto-check deploy-check demo-test balance bench soak faults proto clean
 
 help: ## Show this list
 	@printf '\n  \033[1mcodecd\033[0m: audio in, tokens out; tokens in, audio out\n\n'
@@ -75,6 +75,9 @@ balance: setup ## Replicas behind HAProxy and nginx: restarts, kill -9, new repl
 
 faults: setup ## Break everything, for long: slow fault tests, then 100,000 malformed messages
 	@$(BIN)/python -m pytest -m "slow or not slow" tests/faults && $(BIN)/python -m tests.faults.fuzz --count 100000
+
+demo-test: setup ## Try the demo page in chromium; pictures go to runs/demo
+	@$(BIN)/python -m pytest tests/demo tests/service/frontend/test_demo_page.py
 
 soak: setup ## Half an hour of everything at once: memory, descriptors, every answer
 	@$(BIN)/python -m tests.bench.soak

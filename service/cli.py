@@ -125,6 +125,13 @@ def _add_access(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tls-client-ca", type=Path, metavar="PEM", help="serve only callers with a certificate of these CAs"
     )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of https://HOST open live streams, too; may be given more than once",
+    )
     add_caller_limits(parser, "for every caller whose key says nothing else")
 
 
@@ -157,6 +164,7 @@ def _config(arguments: Namespace) -> ServeConfig:
             keys=arguments.keys,
             tls=_tls(arguments),
             caller_limits=caller_limits(arguments),
+            allowed_origins=tuple(arguments.allow_origin),
             **{name: value for name, value in chosen.items() if value is not None},
         )
     except ValidationError as error:

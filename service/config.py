@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Device = Annotated[str, Field(pattern=r"^(cpu|cuda:\d+)$")]
 Batching = Literal["auto", "compact", "fixed"]
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")]
+"""Where a web page is from, as browsers say it."""
 
 
 def _cores() -> int:
@@ -78,7 +80,8 @@ class ServeConfig(BaseModel):
     may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who
     call without keys together. `lag_seconds`: for how long a shutdown still takes new work after it
     has said that it is not ready. `max_connection_age_seconds`: after which callers are asked to make a new
-    connection, whatever runs on the old one may end; 0 = never.
+    connection, whatever runs on the old one may end; 0 = never. `allowed_origins`: web pages that may open
+    live streams beside the service's own, as `https://host` or `https://host:port`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,6 +110,7 @@ class ServeConfig(BaseModel):
     keys: Path | None = None
     tls: TlsConfig | None = None
     caller_limits: CallerLimits = CallerLimits()
+    allowed_origins: tuple[Origin, ...] = ()
 
     @property
     def is_exposed(self) -> bool:

@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.frontend import http_errors, openapi
 from service.frontend.access import Access
 from service.frontend.batch import BatchApi
+from service.frontend.demo_page import DemoPage
 from service.frontend.guard import HttpGuard
 from service.frontend.http_errors import error_response
 from service.frontend.metrics import Metrics
+from service.frontend.origins import Origins
 from service.frontend.rest import RestApi
 from service.frontend.websocket import StreamSocket
 from service.status import Condition, ServiceError
@@ -74,7 +76,13 @@ class Health:
 
 
 def make_app(
-    api: RestApi, batch: BatchApi, streams: StreamSocket, health: Health, access: Access, metrics: Metrics
+    api: RestApi,
+    batch: BatchApi,
+    streams: StreamSocket,
+    health: Health,
+    access: Access,
+    origins: Origins,
+    metrics: Metrics,
 ) -> ASGIApp:
     """The application with all its routes, behind its door."""
     app = FastAPI(title="codecd", description=openapi.DESCRIPTION, version="1")
@@ -94,7 +102,8 @@ def make_app(
     app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.HEALTH)
     app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.HEALTH)
     app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.HEALTH)
-    return HttpGuard(FastLane(app, raw_routes), access, metrics)
+    app.router.routes.extend(DemoPage().routes())
+    return HttpGuard(FastLane(app, raw_routes), access, origins, metrics)
 
 
 def _status(good: bool) -> Response:

@@ -21,6 +21,7 @@ from service.frontend.live_events import StreamLimits
 from service.frontend.loop_lag import watch_loop
 from service.frontend.metrics import Metrics
 from service.frontend.operations import Operations
+from service.frontend.origins import Origins
 from service.frontend.rest import RestApi
 from service.frontend.router import Router
 from service.frontend.routes import RoutingTable
@@ -68,7 +69,8 @@ class Frontend:
         self._access = Access(config.keys, config.caller_limits, failed)
         self._certificates = Certificates(config.tls, failed) if config.tls is not None else None
         batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
-        app = make_app(rest, batch, StreamSocket(self._streams), health, self._access, self._metrics)
+        origins = Origins(config.allowed_origins)
+        app = make_app(rest, batch, StreamSocket(self._streams), health, self._access, origins, self._metrics)
         self._http = self._http_server(app)
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)

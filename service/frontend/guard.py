@@ -7,14 +7,19 @@ from grpc_health.v1 import health
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.frontend.access import Access
+from service.frontend.demo_page import PREFIX
 from service.frontend.grpc_errors import abort
 from service.frontend.http_errors import error_response
 from service.frontend.metrics import Metrics
+from service.frontend.origins import Origins
 from service.request_context import begin_request
 from service.status import ServiceError
 
 # Probes have no keys, and learn nothing that a connection would not tell.
 _HEALTH_PATH = "/health/"
+# The page that asks for a key is public; all that it shows comes from requests with the key.
+_PUBLIC = (_HEALTH_PATH, PREFIX)
+_PAGE_PATH = "/"
 _HEALTH_METHODS = f"/{health.SERVICE_NAME}/"
 _REQUEST_ID = "x-request-id"
 
@@ -22,15 +27,18 @@ _REQUEST_ID = "x-request-id"
 class HttpGuard:
     """Every HTTP request and WebSocket passes here; a WebSocket is refused before its upgrade."""
 
-    def __init__(self, app: ASGIApp, access: Access, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, access: Access, origins: Origins, metrics: Metrics) -> None:
         self._app = app
         self._access = access
+        self._origins = origins
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
-        if not scope["path"].startswith(_HEALTH_PATH):
+        if not _is_public(scope):
             try:
+                if scope["type"] == "websocket":
+                    self._origins.check(scope["headers"])
                 self._access.enter_http(scope["headers"])
             except ServiceError as error:
                 self._metrics.refused(error.condition)
@@ -58,6 +66,11 @@ class RpcGuard(grpc.aio.ServerInterceptor):
                 self._metrics.refused(error.condition)
                 return _refusal(error)
         return await continuation(handler_call_details)
+
+
+def _is_public(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["type"] == "http" and (path == _PAGE_PATH or path.startswith(_PUBLIC))
 
 
 def _refusal(error: ServiceError) -> "grpc.RpcMethodHandler[Any, Any]":

@@ -94,6 +94,14 @@ def test_limits_and_certificates_become_the_config(tmp_path: Path) -> None:
     assert config.keys == Path("keys.jsonl")
 
 
+def test_allowed_origins_become_the_config(tmp_path: Path) -> None:
+    options = ("--allow-origin", "https://a.example", "--allow-origin", "http://b.example:8080")
+    config = _config(parse(*options, "--repository", str(tmp_path)))
+    assert config.allowed_origins == ("https://a.example", "http://b.example:8080")
+    with pytest.raises(InvalidRequestError, match="allowed_origins"):
+        _config(parse("--allow-origin", "a.example", "--repository", str(tmp_path)))
+
+
 @pytest.mark.parametrize("files", [("--tls-cert", "a.pem"), ("--tls-client-ca", "ca.pem")])
 def test_half_of_tls_is_refused(files: tuple[str, str]) -> None:
     with pytest.raises(InvalidRequestError, match="both --tls-cert and --tls-key"):

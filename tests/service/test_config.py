@@ -42,6 +42,8 @@ def test_a_worker_config_survives_the_control_socket() -> None:
         {"caller_limits": {"max_streams": -1}},
         {"caller_limits": {"audio_seconds_per_second": float("inf")}},
         {"tls": {"certificate": "a.pem"}},
+        {"allowed_origins": ["example.org"]},
+        {"allowed_origins": ["https://example.org/page"]},
     ],
 )
 def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:

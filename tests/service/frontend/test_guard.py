@@ -13,7 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
@@ -133,6 +133,29 @@ def test_a_websocket_without_a_key_is_refused_before_its_upgrade(guarded: Guarde
         assert by_offer.subprotocol == "codec.v1"
     with pytest.raises(InvalidStatus), connect(url, subprotocols=[Subprotocol("key.cdk_wrong")]):
         pass
+
+
+def test_a_websocket_of_a_foreign_page_is_refused_before_its_upgrade() -> None:
+    with running(allowed_origins=("https://friend.example",)) as service:
+        url = service.url.replace("http", "ws") + "/stream"
+        for origin in (service.url, "https://friend.example"):
+            with connect(url, origin=Origin(origin)) as socket:
+                socket.send('{"type": "open", "operation": "encode"}')
+                assert '"opened"' in str(socket.recv(timeout=20))
+        for origin in ("https://foe.example", "http://127.0.0.1:1", "null"):
+            with pytest.raises(InvalidStatus) as caught, connect(url, origin=Origin(origin)):
+                pass
+            response = caught.value.response
+            assert response.status_code == 403
+            assert b"--allow-origin" in response.body
+        assert service.metric("codec_rejected_total", reason="permission_denied") == 3
+
+
+def test_the_page_is_public_and_nothing_beside_it(guarded: Guarded) -> None:
+    for path in ("/", "/demo/main.js"):
+        assert guarded.service.get(path).status_code == 200
+    for path in ("/demo", "/demo/%2e%2e/models", "//demo/main.js", "/index.html"):
+        assert guarded.service.get(path).status_code in (401, 404)
 
 
 def test_probes_need_no_key(guarded: Guarded, channel: grpc.Channel) -> None:
