@@ -14,7 +14,9 @@ How to write a page:
     page that needs something else serves for itself: a block that is one command `codecd serve ...` runs in
     the background until the page ends, and the next block begins when it is ready.
 *   These ports are not free everywhere. `scratch.py` puts others in their place, by one table (`REWRITES`);
-    so name a port where it is used, and do not rely on a client's default.
+    so name a port where it is used; only `codecd stream` finds its service by `CODECD_SERVER`.
+*   `scratch.STAND_INS` stand in for programs that are not installed. Blocks with `node` or `sox` are left out
+    where these are missing.
 *   What takes long is made short by a variable that the reader sees: `steps=${STEPS:-15000}`. The values in
     the test are `scratch.SHORT`.
 *   A comment on the line above a fence says what cannot be done: `<!-- not run: needs docker -->`, with one

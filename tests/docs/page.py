@@ -13,6 +13,7 @@ REASONS = (
     "is make itself",
     "needs a cluster",
     "needs docker",
+    "needs other hardware",
     "needs a browser",
     "needs a corpus",
     "needs other software",

@@ -37,6 +37,9 @@ REWRITES = (
 )
 """What is put in place of what, where `{8000}` is the free port that stands for 8000."""
 
+STAND_INS = {"aplay": "cat > /dev/null", "grpcurl": 'exec python -m tests.docs.grpcurl "$@"'}
+"""Programs that pages use and that not every machine has, nor a loudspeaker."""
+
 BLOCK_SECONDS = 300
 _READY_SECONDS = 90
 _SECONDS_OF_CLIPS = 3
@@ -106,11 +109,19 @@ class Scratch:
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, samples, SAMPLE_RATE_HZ)
         (self.folder / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
+        (self.folder / ".bin").mkdir()
+        for name, command in STAND_INS.items():
+            if shutil.which(name) is None or name == "aplay":
+                program = self.folder / ".bin" / name
+                program.write_text(f"#!/bin/sh\n{command}\n")
+                program.chmod(0o755)
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         return inherited | SHORT | {
-            "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+            "PATH": f"{self.folder}/.bin:{sys.prefix}/bin:{os.environ['PATH']}",
+            "CODECD_SERVER": f"127.0.0.1:{self.ports['8001']}",
+            "CODECD_API_KEY": "ck_asked_for_by_nobody",
             "CODECD_REPOSITORY": str(self.folder / "models"),
             "CURL_HOME": str(self.folder),
             "OMP_NUM_THREADS": "1",

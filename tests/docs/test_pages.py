@@ -38,10 +38,18 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield scratch.ports
 
 
+def uses(block: Block, *programs: str) -> str:
+    """The first of the programs that a block uses and that is not installed."""
+    named = (name for name in programs if re.search(rf"\b{name} ", block.script))
+    return next((name for name in named if shutil.which(name) is None), "")
+
+
 def run_page(page: Path, request: pytest.FixtureRequest, folder: Path, found: list[Block]) -> None:
-    for program in ("bash", "curl", "tar"):
-        if any(re.search(rf"\b{program}\b", block.script) for block in found) and not shutil.which(program):
-            pytest.skip(f"{name_of(page)} uses {program}, which is not installed")
+    missing = next(filter(None, (uses(block, "bash", "curl", "tar") for block in found)), "")
+    if missing:
+        pytest.skip(f"{name_of(page)} uses {missing}, which is not installed")
+    # Examples for other languages and programs, on which nothing that follows builds.
+    found = [block for block in found if not uses(block, "node", "sox")]
     ports = request.getfixturevalue("service") if needs_service(found) else None
     if found:
         with Scratch(folder, ports) as scratch:
