@@ -23,7 +23,7 @@ def service(browser: Browser) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, screenshots: Path, service: Service) -> Iterator[Any]:
     """A page that runs scripts of a test beside its own."""
     with Visitor(browser, screenshots, bypass_csp=True) as visitor:
