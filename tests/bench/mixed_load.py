@@ -126,6 +126,7 @@ class MixedLoad(Generic[Server]):
     records: list[CallRecord] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _bodies: dict[bytes, bytes] = field(default_factory=dict)
+    _clients: list[HttpClient] = field(default_factory=list)
 
     async def run(self) -> None:
         """Call until `stop` is set; what happened is in `records`."""
@@ -139,6 +140,10 @@ class MixedLoad(Generic[Server]):
                     period = 0.0 if is_live else self.period_seconds
                     callers.append(self._repeat(call, number, period, rng.uniform(0, self.period_seconds)))
             await asyncio.gather(*callers)
+        for client in self._clients:
+            client.close()
+        # Transports close in the next turn of the loop.
+        await asyncio.sleep(0)
 
     async def _repeat(
         self, call: Callable[[int, float], Awaitable[CallRecord]], number: int, period: float, phase: float
@@ -160,6 +165,7 @@ class MixedLoad(Generic[Server]):
         if kind is Kind.GRPC_ENCODE:
             return lambda clip, due: self._grpc(clip, due, channel)
         client = HttpClient(self.service.http_port)
+        self._clients.append(client)
         return lambda clip, due: self._rest(kind, clip, due, client)
 
     async def _rest(self, kind: Kind, clip: int, due: float, client: HttpClient) -> CallRecord:

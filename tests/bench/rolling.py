@@ -38,7 +38,7 @@ KILL_COLUMNS = (
 CALLERS = {
     Kind.REST_ENCODE: 2, Kind.REST_DECODE: 1, Kind.GRPC_ENCODE: 1, Kind.LIVE_ENCODE: 1, Kind.LIVE_DECODE: 1,
 }  # fmt: skip
-_LIVE = (Kind.LIVE_ENCODE, Kind.LIVE_DECODE)
+LIVE = (Kind.LIVE_ENCODE, Kind.LIVE_DECODE)
 LONG_SECONDS = 15.0
 
 
@@ -112,7 +112,7 @@ async def under_load(
 def stream_rows(judged: list[Judged], material: Material) -> list[list[object]]:
     """Live streams by how they ended; one that sent less than it had was told to go."""
     rows: list[list[object]] = []
-    for kind in _LIVE:
+    for kind in LIVE:
         mine = [item for item in judged if item.record.kind is kind]
         well = [item for item in mine if item.verdict is Verdict.OK]
         whole = sum(item.record.inputs == _whole(item.record, material) for item in well)
@@ -127,10 +127,10 @@ def _whole(record: CallRecord, material: Material) -> int:
 def kill_row(judged: list[Judged], trial: Trial) -> list[object]:
     """What the death of a replica did."""
     since = [item for item in judged if item.record.ended >= trial.killed_at]
-    one_shot = [item for item in since if item.record.kind not in _LIVE]
+    one_shot = [item for item in since if item.record.kind not in LIVE]
     bad = [item for item in one_shot if item.verdict is not Verdict.OK]
     last = max((item.record.ended - trial.killed_at for item in bad), default=0.0)
-    cut = [item for item in since if item.record.kind in _LIVE and item.verdict is not Verdict.OK]
+    cut = [item for item in since if item.record.kind in LIVE and item.verdict is not Verdict.OK]
     return [
         "1 of 3", trial.sent_again if trial.has_probes else "not told", count(one_shot, Verdict.REFUSED),
         count(one_shot, Verdict.FAILED, Verdict.WRONG), f"{last:.2f}" if bad else "none", len(cut),
