@@ -10,6 +10,7 @@ from codec.commands.inspection import register_info, register_thin
 from codec.commands.models import register_models
 from codec.commands.options import SubParsers
 from codec.commands.tables import register_tables
+from codec.commands.tokenize import register_tokenize
 from codec.commands.units import register_units
 from codec.errors import CodecError
 
@@ -50,6 +51,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     register_decode(commands)
     register_info(commands)
     register_thin(commands)
+    register_tokenize(commands)
     register_models(commands)
     register_tables(commands)
     register_import(commands)
