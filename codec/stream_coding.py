@@ -42,7 +42,7 @@ def encode_blocks(stream: StreamingCodec, blocks: Iterator[Samples], n_q: int) -
 
 
 def _longer(blocks: Iterator[Samples], n_samples: int) -> Iterator[Samples]:
-    """The same in blocks of at least `n_samples`: steps of 10 s take a quarter less time than those of 1 s."""
+    """The same in blocks of at least `n_samples`: steps of 10 s take a quarter less time than of 1 s."""
     held, n_held = [], 0
     for block in blocks:
         held.append(block)

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from codec.audio import AUDIO_SUFFIXES
@@ -78,7 +79,7 @@ def _checked(name: str, path: Path) -> str:
     components = name.split("/")
     if not 0 < size <= MAX_ID_BYTES or _CONTROL.search(name) or {"", ".", ".."} & set(components):
         raise InvalidRequestError(
-            f"{path}: {name!r} is no id; use UTF-8 of at most {MAX_ID_BYTES} bytes without control characters "
+            f"{path}: {name!r} is no id; use UTF-8 of up to {MAX_ID_BYTES} bytes without control characters "
             "and without parts that are empty, . or .."
         )
     return name
@@ -86,7 +87,7 @@ def _checked(name: str, path: Path) -> str:
 
 def _refuse_twins(items: Sequence[Item]) -> None:
     # Sorted, so that twins are neighbours.
-    twins = [(one, other) for one, other in zip(items, items[1:], strict=False) if one.id == other.id]
+    twins = [(one, other) for one, other in pairwise(items) if one.id == other.id]
     if twins:
         one, other = twins[0]
         more = f" (and {len(twins) - 1} more)" if len(twins) > 1 else ""

@@ -46,7 +46,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What all shards of a job share: the folder of the version, whose digests were checked, and the output."""
+    """What all shards of a job share: the folder of the version, its digests checked, and the output."""
 
     version: Path
     folder: Path
@@ -134,6 +134,6 @@ def _refuse_other(path: Path, settings: Settings) -> None:
     changes = [f"{name} was {old[name]}, now {new[name]}" for name in old if old[name] != new[name]]
     if changes:
         raise InvalidRequestError(
-            f"{path.parent} holds another job: {'; '.join(changes)}. Use the same model, settings and corpus, "
-            "or name another folder"
+            f"{path.parent} holds another job: {'; '.join(changes)}. Use the same model, settings and corpus "
+            "again, or name another folder"
         )

@@ -10,13 +10,12 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from codec.bulk.job import Task
-from codec.bulk.messages import Begun, Done, Fatal, Heard, Ready, Report
 from codec.bulk.shard import Shard
-from codec.bulk.worker import run_worker
+from codec.bulk.worker import Begun, Done, Fatal, Heard, Ready, Report, run_worker
 from codec.errors import CodecError
 
 MAX_DEATHS = 3
-"""How often processes may die over one item before it is left out, or while they start before the job ends."""
+"""How often processes may die over one item before it is left out, and how often while they start."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SPAWN = multiprocessing.get_context("spawn")

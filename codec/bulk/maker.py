@@ -11,10 +11,9 @@ import torch
 
 from codec.atomic import replacing
 from codec.audio import TRUNCATED
-from codec.bulk.coded import CodedItem, ShardWriterType
 from codec.bulk.items import Item
-from codec.bulk.job import Settings, Task
-from codec.bulk.shard import Failure, Shard, ShardRecord, sha256_of
+from codec.bulk.job import Task
+from codec.bulk.shard import CodedItem, Failure, Shard, ShardRecord, ShardWriter, sha256_of
 from codec.bulk.webdataset import TarShard
 from codec.checkpoint import load_codec
 from codec.errors import CodecError
@@ -40,7 +39,6 @@ class ShardMaker:
         self._task = task
         self._loaded = load_codec(task.version)
         self._options = EncodeOptions(task.settings.n_q, compress=task.settings.compress)
-        self._writer = _writer_type(task.settings)
 
     def make(self, shard: Shard, listener: Listener, deadly: Mapping[str, str]) -> ShardRecord:
         """Make a shard and its record, in place of what is there; returns the record.
@@ -53,7 +51,7 @@ class ShardMaker:
         truncated: list[str] = []
         n_samples = 0
         with replacing(self._task.folder / shard.file) as draft:
-            with closing(self._writer(draft, self._task.settings, self._loaded.token_format)) as writer:
+            with closing(self._open(draft)) as writer:
                 for index, item in enumerate(shard.items):
                     listener.item_begins(index)
                     made = self._encode(item, listener.samples_done, deadly)
@@ -79,6 +77,15 @@ class ShardMaker:
         shard.write_record(self._task.folder, record)
         return record
 
+    def _open(self, path: Path) -> ShardWriter:
+        settings, token_format = self._task.settings, self._loaded.token_format
+        if settings.format == "webdataset":
+            return TarShard(path, settings, token_format)
+        # Imported here: pyarrow is an extra.
+        from codec.bulk.parquet import ParquetShard
+
+        return ParquetShard(path, settings, token_format)
+
     def _encode(
         self, item: Item, progress: Callable[[int], object], deadly: Mapping[str, str]
     ) -> CodedItem | Failure:
@@ -95,12 +102,3 @@ class ShardMaker:
 def _failure(item: Item, error: str) -> Failure:
     # Names of folders may be no text.
     return Failure(id=item.id, path=os.fsencode(item.path).decode(errors="backslashreplace"), error=error)
-
-
-def _writer_type(settings: Settings) -> ShardWriterType:
-    if settings.format == "webdataset":
-        return TarShard
-    # Imported here: pyarrow is an extra.
-    from codec.bulk.parquet import ParquetShard
-
-    return ParquetShard

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from codec.bulk.coded import CodedItem
 from codec.bulk.job import Settings
+from codec.bulk.shard import CodedItem
 from codec.container import read_cdc
 from codec.tokens import TokenFormat
 
@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         pa.field("notes", pa.list_(pa.string()), nullable=False),
     ]
 )
-"""`codes`: `[codebook][frame]`; `scale`: the level of each segment, empty for models that keep it in the codes;
+"""`codes`: `[codebook][frame]`; `scale`: the level of each segment, empty for models that keep it in codes;
 `segment_*`: null for items that were coded whole."""
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from codec.bulk.messages import Done, Heard
+from codec.bulk.worker import Done, Heard
 
 _LINE_EVERY_SECONDS = 60.0
 
@@ -25,6 +25,7 @@ class Progress:
         self._rate = sample_rate
         self._began = self._told = time.monotonic()
         # tqdm holds its bar back where standard error is no terminal; lines are written there.
+        self._n_items = n_items
         self._bar = tqdm(total=n_items, desc="tokenizing", unit="file", disable=None)
 
     @property
@@ -47,7 +48,7 @@ class Progress:
 
     def line(self) -> str:
         """Items, audio, speed in hours of audio per hour, and the time that is left."""
-        total, hours = self._bar.total, self._heard / self._rate / 3600
+        total, hours = self._n_items, self._heard / self._rate / 3600
         left = self.seconds * (total - self._items) / self._items if self._items else None
         eta = "unknown" if left is None else tqdm.format_interval(left)
         speed = f"{self._speed():.1f} hours/hour"

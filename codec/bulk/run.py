@@ -7,10 +7,10 @@ from typing import Literal
 
 from codec.bulk.items import Item
 from codec.bulk.job import Task, job_folder, shards_of
-from codec.bulk.messages import Report
 from codec.bulk.progress import Progress
 from codec.bulk.shard import Shard, ShardRecord, is_intact
 from codec.bulk.summary import Totals, write_summary
+from codec.bulk.worker import Report
 from codec.errors import InvalidRequestError
 
 Engine = Literal["local", "ray"]
@@ -60,7 +60,7 @@ def run_job(
             note(f"{len(shards) - len(left)} of {len(shards)} shards are there already")
         if 0 < len(left) < min(how.processes, len(items)):
             note(
-                f"{len(left)} shards keep {len(left)} of {how.processes} processes busy; more of them, with a "
+                f"{len(left)} shards keep {len(left)} of {how.processes} processes busy; more, with a "
                 "smaller --shard-items, would keep all"
             )
         with Progress(sum(len(shard.items) for shard in left), sample_rate) as progress:

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -80,6 +80,30 @@ class Shard:
 
     def _record_path(self, folder: Path) -> Path:
         return folder / RECORDS / f"{self.number:06}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CodedItem:
+    """An item as a `.cdc` file, the one that `codecd encode` makes, with the counts of it.
+
+    `notes`: what was odd about the audio, as `AudioReader.notes`.
+    """
+
+    id: str
+    cdc: bytes
+    n_samples: int
+    n_frames: int
+    notes: tuple[str, ...]
+
+
+class ShardWriter(Protocol):
+    """Writes the items of one shard; the file is whole after `close`. Raises `OSError` for a full disk."""
+
+    def add(self, item: CodedItem) -> None:
+        """Append an item."""
+
+    def close(self) -> None:
+        """Write the end."""
 
 
 def sha256_of(path: Path) -> str:

@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 from urllib.parse import quote
 
-from codec.bulk.coded import CodedItem
 from codec.bulk.job import Settings
+from codec.bulk.shard import CodedItem
 from codec.tokens import TokenFormat
 
 

@@ -3,13 +3,53 @@
 import signal
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from codec.bulk.job import Task
-from codec.bulk.messages import Begun, Done, Fatal, Heard, Ready
+from codec.bulk.shard import ShardRecord
 from codec.errors import CodecError
 
 _HEARD_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The item at this place of the shard is next."""
+
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """So many more samples and items have been dealt with; fewer where a shard has to be made again."""
+
+    samples: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The shard is on the disk, and so is its record."""
+
+    record: ShardRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """The job cannot go on."""
+
+    reason: str
+
+
+Report = Callable[[Heard | Done], object]
+"""Hears how the job gets on."""
 
 
 def run_worker(task: Task, connection: Connection) -> None:

@@ -99,8 +99,6 @@ def _lines(outcome: Outcome, sample_rate: int, processes: int) -> list[str]:
 def _check_model(version: Path, manifest: Manifest, compress: bool) -> None:
     config = read_model_config(version / CONFIG_FILE)
     if isinstance(config, SeanetCodecConfig) and config.semantic is not None:
-        raise InvalidRequestError(
-            f"{manifest.name} needs labels beside the audio; use codecd encode --labels"
-        )
+        raise InvalidRequestError(f"{manifest.name} needs labels beside audio; use codecd encode --labels")
     if compress and TABLES_FILE not in manifest.files:
         raise InvalidRequestError(f"{manifest.name} has no entropy tables; make them with codecd tables")
