@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from codec.commands.coding import register_decode, register_encode
+from codec.commands.hub import register_pull, register_push
 from codec.commands.importing import register_import
 from codec.commands.inspection import register_info, register_thin
 from codec.commands.models import register_models
@@ -55,6 +56,8 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     register_models(commands)
     register_tables(commands)
     register_import(commands)
+    register_push(commands)
+    register_pull(commands)
     register_units(commands)
     if wanted not in commands.choices:
         added = sorted(entry_points(group=_COMMAND_GROUP), key=lambda point: point.name)

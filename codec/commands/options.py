@@ -44,8 +44,11 @@ def add_repository(parser: ArgumentParser) -> None:
 def repository_of(arguments: Namespace) -> Path:
     """The repository that the command was given, or the default one."""
     chosen: Path | None = arguments.repository
-    if chosen is not None:
-        return chosen
+    return default_repository() if chosen is None else chosen
+
+
+def default_repository() -> Path:
+    """The repository that `CODECD_REPOSITORY` names, else the one that ships with codecd."""
     from_environment = os.environ.get("CODECD_REPOSITORY")
     return Path(from_environment) if from_environment else SHIPPED_REPOSITORY
 

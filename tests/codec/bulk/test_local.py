@@ -47,18 +47,21 @@ def workers() -> list[psutil.Process]:
 def kill_readers(pipe: Path, count: int) -> None:
     """Kill the worker that opens the pipe, so many times."""
     for _ in range(count):
-        while True:
-            try:
-                # Fails as long as nobody reads.
-                descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-                break
-            except OSError:
-                time.sleep(0.01)
+        while (descriptor := open_if_read(pipe)) is None:
+            time.sleep(0.01)
         (worker,) = workers()
         os.kill(worker.pid, signal.SIGKILL)
         os.close(descriptor)
         while psutil.pid_exists(worker.pid):
             time.sleep(0.01)
+
+
+def open_if_read(pipe: Path) -> int | None:
+    """The writing end, if somebody reads."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def test_a_killed_process_is_replaced_and_nothing_differs(

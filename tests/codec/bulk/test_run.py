@@ -1,5 +1,7 @@
 """A job from start to index: what is done is kept, what is lost, changed or failed is made again."""
 
+import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ LOCAL = How("local", 2)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make shards in this process: processes have their own tests, and take seconds to start."""
 
-    def run(task: Task, shards: list[Shard], processes: int, report: Report) -> None:
+    def run(task: Task, shards: Sequence[Shard], processes: int, report: Report) -> None:
         maker = ShardMaker(task)
         for shard in shards:
             report(Done(maker.make(shard, Notes(), {})))
@@ -43,7 +45,8 @@ def task(version: VersionPath, corpus: Path, tmp_path: Path) -> Task:
 
 
 def do(task: Task, corpus: Path, how: How = LOCAL, notes: list[str] | None = None) -> Outcome:
-    return run_job(task, find_items(corpus), 16_000, how, [].append if notes is None else notes.append)
+    heard: list[str] = [] if notes is None else notes
+    return run_job(task, find_items(corpus), 16_000, how, heard.append)
 
 
 def test_a_second_run_does_nothing(task: Task, corpus: Path) -> None:
@@ -98,7 +101,7 @@ def test_no_processes_and_missing_packages_are_refused(
     with pytest.raises(InvalidRequestError, match="0 processes cannot work"):
         do(task, corpus, How("local", 0))
     monkeypatch.undo()
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InvalidRequestError, match=r"--engine ray needs ray; .*pip install 'codecd\[ray\]'"):
         do(task, corpus, How("ray", 1))
     assert not task.folder.exists()

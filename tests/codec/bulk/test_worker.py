@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_it_makes_shards_until_it_is_let_go(
     assert connection.recv() == Ready()
     for shard in shards_of(find_items(corpus), task.settings)[:2]:
         connection.send((shard, {}))
-        told = []
+        told: list[Any] = []
         while not told or not isinstance(told[-1], Done):
             assert connection.poll(PATIENCE_SECONDS)
             told.append(connection.recv())
