@@ -62,7 +62,7 @@ class HubPlace:
         """Copy one file, as `Place` says, with the token of `HF_TOKEN` or `hf auth login`, if any."""
         require_hub()
         from huggingface_hub import hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils._headers import build_hf_headers
 
         url = hf_hub_url(self.repository, name, revision=self.revision, endpoint=self.endpoint)
         headers = {**build_hf_headers(), "Accept-Encoding": "identity"}

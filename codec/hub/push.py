@@ -39,7 +39,6 @@ def _write(version: Path, manifest: Manifest, folder: Path) -> None:
 def _upload(folder: Path, manifest: Manifest, place: HubPlace, public: bool) -> None:
     require_hub()
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     hub = HfApi(endpoint=place.endpoint)
     try:
@@ -51,7 +50,9 @@ def _upload(folder: Path, manifest: Manifest, place: HubPlace, public: bool) -> 
             revision=place.revision,
             commit_message=f"{manifest.name} {manifest.version}",
         )
-    except HfHubHTTPError as error:
+    except Exception as error:
+        # The errors of its HTTP library, which is another one from version to version, have no common base.
+        reason = " ".join(str(error).split())
         raise RepositoryError(
-            f"the hub refuses {place.repository}: {error}; set HF_TOKEN to a token that may write"
+            f"the hub does not take {place.repository}: {reason}; does HF_TOKEN hold a token that may write?"
         ) from error

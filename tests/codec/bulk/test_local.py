@@ -86,6 +86,7 @@ def test_a_killed_process_is_replaced_and_nothing_differs(
     assert sum(m.samples for m in heard) == sum(m.record.n_samples for m in done)
 
 
+@pytest.mark.slow
 def test_an_item_that_kills_its_process_fails_and_the_rest_goes_on(
     corpus: Path, task: Task, tmp_path: Path
 ) -> None:

@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from codec.bulk.items import find_items
+from codec.bulk.job import Settings, Task, job_folder, shards_of
+from codec.bulk.maker import ShardMaker
+from codec.bulk.summary import write_summary
 from codec.cli import main
+from codec.repository import Repository
 from tests.codec.bulk.corpus import content, write_corpus
+from tests.codec.bulk.test_maker import Notes
 from tests.codec.models import publish_tiny
 from tests.support import REPOSITORY_ROOT
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.usefixtures("single_thread"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -41,27 +47,33 @@ def wait_for_shards(out: Path, count: int, process: subprocess.Popen[str]) -> No
         time.sleep(0.005)
 
 
-def test_a_job_that_was_killed_twice_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    corpus = write_corpus(tmp_path / "corpus", files=30)
+def test_a_job_that_was_killed_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    corpus, out = write_corpus(tmp_path / "corpus", files=20), tmp_path / "out"
     (corpus / "broken.wav").write_bytes(b"RIFF and no more")
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    with start(root, corpus, whole) as process:
-        told, complaint = process.communicate(timeout=200)
-    assert process.returncode == 1
-    assert "30 files, " in told
-    assert "hours/hour" in told
-    assert f"codecd: 1 of 31 files failed: {whole / 'failures.jsonl'}" in complaint
-    assert json.loads((whole / "failures.jsonl").read_text())["id"] == "broken"
-    for done in (1, 8):
-        with start(root, corpus, out) as process:
-            wait_for_shards(out, done, process)
-            os.kill(process.pid, signal.SIGKILL)
+    with start(root, corpus, out) as process:
+        wait_for_shards(out, 2, process)
+        os.kill(process.pid, signal.SIGKILL)
     assert not (out / "index.json").exists()
     with start(root, corpus, out) as process:
-        _, complaint = process.communicate(timeout=200)
+        told, complaint = process.communicate(timeout=200)
     assert process.returncode == 1
-    assert "of 16 shards are there already" in complaint
-    assert content(out) == content(whole)
+    assert "of 11 shards are there already" in complaint
+    assert f"codecd: 1 of 21 files failed: {out / 'failures.jsonl'}" in complaint
+    assert "20 files, " in told
+    assert "hours/hour" in told
+    assert json.loads((out / "failures.jsonl").read_text())["id"] == "broken"
+    assert content(out) == undisturbed(root, corpus, out, tmp_path / "whole")
+
+
+def undisturbed(root: Path, corpus: Path, out: Path, whole: Path) -> dict[str, bytes]:
+    """What the job gives in one process that nobody kills, with the settings of `out`."""
+    settings = Settings.model_validate_json((out / "job.json").read_text())
+    items = find_items(corpus)
+    with job_folder(whole, settings):
+        maker = ShardMaker(Task(Repository(root).resolve(settings.model).path, whole, settings))
+        records = [maker.make(shard, Notes(), {}) for shard in shards_of(items, settings)]
+        write_summary(whole, settings, records)
+    return content(whole)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_a_folder_gives_at_most_so_many_bytes(tmp_path: Path) -> None:
     FolderPlace(tmp_path).fetch("a", tmp_path / "deep" / "b", 5)
     assert (tmp_path / "deep" / "b").read_bytes() == b"12345"
     with pytest.raises(RepositoryError, match="a is larger than the 4 bytes"):
-        FolderPlace(tmp_path).fetch("a", tmp_path / "b", 4)
+        FolderPlace(tmp_path).fetch("a", tmp_path / "c", 4)
     with pytest.raises(NotFoundError, match="has no b; name a folder"):
         FolderPlace(tmp_path).fetch("b", tmp_path / "c", 4)
 

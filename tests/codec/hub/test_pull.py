@@ -63,7 +63,7 @@ def test_a_private_repository_needs_a_token(
 ) -> None:
     push(version.path, HubPlace("team/tiny"))
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(RepositoryError, match=r"answers 401 for manifest\.json of team/tiny; set HF_TOKEN"):
+    with pytest.raises(RepositoryError, match=r"401 for manifest\.json of team/tiny; set HF_TOKEN"):
         pull(HubPlace("team/tiny"), Repository(tmp_path / "models"), "stable")
     monkeypatch.undo()
     with pytest.raises(NotFoundError, match=r"has no manifest\.json"):

@@ -36,6 +36,6 @@ def test_a_hub_gets_the_same_in_a_private_repository(version: VersionPath, hub: 
 
 def test_a_refusal_says_what_to_do(version: VersionPath, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(RepositoryError, match=r"refuses team/tiny: .*set HF_TOKEN"):
+    with pytest.raises(RepositoryError, match=r"does not take team/tiny: .*401.*HF_TOKEN"):
         push(version.path, HubPlace("team/tiny"))
     assert not hub.branches
