@@ -8,7 +8,7 @@ import pytest
 
 from codec.bulk import run as module
 from codec.bulk.items import find_items
-from codec.bulk.job import Task
+from codec.bulk.job import ShardFormat, Task
 from codec.bulk.maker import ShardMaker
 from codec.bulk.run import How, Outcome, Run, run_job
 from codec.bulk.shard import Shard
@@ -17,6 +17,7 @@ from codec.errors import InvalidRequestError
 from codec.repository import VersionPath
 from tests.codec.bulk.corpus import content, settings_of, write_corpus
 from tests.codec.bulk.test_maker import Notes
+from tests.support import REPOSITORY_ROOT
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -105,3 +106,28 @@ def test_no_processes_and_missing_packages_are_refused(
     with pytest.raises(InvalidRequestError, match=r"--engine ray needs ray; .*pip install 'codecd\[ray\]'"):
         do(task, corpus, How("ray", 1))
     assert not task.folder.exists()
+
+
+def examples_of_the_page() -> list[str]:
+    page = (REPOSITORY_ROOT / "docs" / "tokenize.md").read_text()
+    return [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+
+
+@pytest.mark.parametrize(("form", "number"), [("webdataset", 0), ("parquet", 1)])
+def test_the_readers_of_the_page_work(
+    form: ShardFormat,
+    number: int,
+    version: VersionPath,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    do(Task(version.path, tmp_path / "tokens", settings_of(version, corpus, form=form)), corpus)
+    monkeypatch.chdir(tmp_path)
+    exec(examples_of_the_page()[number], {})
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told] == [item.id for item in find_items(corpus)[:3]]
+    assert all("(2, " in line for line in told)
