@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import ray
 import ray.data
@@ -30,9 +29,7 @@ def run_ray(task: Task, shards: Sequence[Shard], processes: int, report: Report)
     try:
         rows = ray.data.from_items([_row(shard) for shard in shards], override_num_blocks=len(shards))
         actors = min(processes, len(shards))
-        # Ray takes classes as well, which its annotations do not say.
-        actor: Any = _Actor
-        made = rows.map(actor, fn_constructor_args=(task,), concurrency=actors, num_cpus=1)
+        made = rows.map(_Actor, fn_constructor_args=(task,), concurrency=actors, num_cpus=1)
         for row in made.iter_rows():
             record = ShardRecord.model_validate_json(row["record"])
             report(Heard(record.n_samples, record.items + len(record.failures)))

@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("--one-by-one", type=int, default=12, help="of them one at a time (default 12)")
     parser.add_argument("--shard-items", type=int, default=50, help="default %(default)s")
     parser.add_argument("--processes", default=f"1,{cores}", metavar="N,...", help="default %(default)s")
+    parser.add_argument("--formats", default="webdataset,parquet", help="default %(default)s")
     arguments = parser.parse_args()
     model = ["--model", arguments.model, "--repository", str(arguments.repository.absolute())]
     files = clips(arguments.files)
@@ -95,7 +96,7 @@ def main() -> int:
         rows = [row("codecd encode FILE, for each", alone, alone)]
         cost = cost_of([["encode", str(corpus), str(scratch / "encoded"), *model]], files)
         rows.append(row("codecd encode DIR", cost, alone))
-        for form in ("webdataset", "parquet"):
+        for form in arguments.formats.split(","):
             for processes in arguments.processes.split(","):
                 out = str(scratch / f"{form}-{processes}")
                 options = ["--format", form, "--processes", processes]

@@ -8,7 +8,7 @@ PEERS/bin/python -m tests.bench.peer_servers.ray_serve VERSION_FOLDER PORT --wor
 import time
 from typing import Any
 
-import ray  # type: ignore[import-not-found]
+import ray
 import torch
 from fastapi import Request, Response
 from ray import serve
@@ -23,7 +23,7 @@ class Encode:
         torch.set_num_threads(torch_threads)
         self._model = PeerModel(version, n_q)
 
-    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=BATCH_WAIT_SECONDS)  # type: ignore[untyped-decorator]
+    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=BATCH_WAIT_SECONDS)
     async def encode(self, files: list[bytes]) -> list[bytes]:
         """Codes of each file."""
         return self._model.encode(files)

@@ -97,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
-            self.state.private.setdefault(name, bool(asked.get("private")))
+            self.state.private.setdefault(
+                name, asked.get("visibility") == "private" or bool(asked.get("private"))
+            )
             self._json({"url": f"{self.state.endpoint}/{name}", "name": name})
         elif self.path == "/api/validate-yaml":
             self._json({"errors": [], "warnings": []})
@@ -109,8 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"files": [_mode(file) for file in json.loads(body)["files"]]})
         else:
             lines = [json.loads(line) for line in body.splitlines() if line]
-            self.state.commit("/".join(parts[3:5]), parts[6], lines)
-            self._json({"commitUrl": self.state.endpoint, "commitOid": "0" * 40, "hookOutput": ""})
+            repository, oid = "/".join(parts[3:5]), "0" * 40
+            self.state.commit(repository, parts[6], lines)
+            url = f"{self.state.endpoint}/{repository}/commit/{oid}"
+            self._json({"commitUrl": url, "commitOid": oid, "hookOutput": ""})
 
     def _upload(self, asked: dict[str, Any]) -> dict[str, Any]:
         href = f"{self.state.endpoint}/objects/{asked['oid']}"
