@@ -23,13 +23,17 @@ def run_ray(task: Task, shards: Sequence[Shard], processes: int, report: Report)
     model repository and the output under the same paths. Ray replaces actors that die. Raises `CodecError`
     where shards cannot be written.
     """
+    # The command tells how far it is by itself.
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     own = not ray.is_initialized()
     if own:
         ray.init(include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
     try:
         rows = ray.data.from_items([_row(shard) for shard in shards], override_num_blocks=len(shards))
         actors = min(processes, len(shards))
-        made = rows.map(_Actor, fn_constructor_args=(task,), concurrency=actors, num_cpus=1)
+        pool = ray.data.ActorPoolStrategy(size=actors)
+        made = rows.map(_Actor, fn_constructor_args=(task,), compute=pool, num_cpus=1)
         for row in made.iter_rows():
             record = ShardRecord.model_validate_json(row["record"])
             report(Heard(record.n_samples, record.items + len(record.failures)))

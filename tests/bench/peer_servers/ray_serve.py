@@ -23,7 +23,7 @@ class Encode:
         torch.set_num_threads(torch_threads)
         self._model = PeerModel(version, n_q)
 
-    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=BATCH_WAIT_SECONDS)
+    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=BATCH_WAIT_SECONDS)  # type: ignore[untyped-decorator]
     async def encode(self, files: list[bytes]) -> list[bytes]:
         """Codes of each file."""
         return self._model.encode(files)

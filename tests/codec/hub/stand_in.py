@@ -97,9 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/api/repos/create":
             asked = json.loads(body)
             name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
-            self.state.private.setdefault(
-                name, asked.get("visibility") == "private" or bool(asked.get("private"))
-            )
+            self.state.private.setdefault(name, asked.get("visibility") == "private")
             self._json({"url": f"{self.state.endpoint}/{name}", "name": name})
         elif self.path == "/api/validate-yaml":
             self._json({"errors": [], "warnings": []})
