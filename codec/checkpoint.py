@@ -11,18 +11,17 @@ from codec.errors import RepositoryError
 from codec.golden import CODES_FILE, INPUT_FILE, TOLERANCE, Golden, read_golden, write_golden
 from codec.manifest import GoldenVectors, Manifest, ManifestDraft
 from codec.model import Codec
-from codec.model_config import ModelConfig, read_model_config
+from codec.model_config import CONFIG_FILE, ModelConfig, read_model_config
 from codec.quantizer import ResidualQuantizer
-from codec.repository import Repository
+from codec.repository import find_version
 from codec.seanet_model import SeanetCodec
 from codec.seanet_stream import SeanetStream
 from codec.streaming import StreamingCodec
 from codec.tokens import TokenFormat, TokenIdentity
-from codec.version import read_manifest, verify_files
+from codec.version import read_manifest
 from codec.weights import AnyCodec, load_weights, save_weights, token_space_of
 
 WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +104,9 @@ def stream_of(codec: AnyCodec) -> StreamingCodec | None:
 def open_codec(reference: str, repository: Path) -> LoadedCodec:
     """The codec that `name`, `name@channel`, `name@version` or a version's folder means, digests checked.
 
-    Raises `NotFoundError` and `RepositoryError` as `Repository` and `load_codec` do.
+    Raises `NotFoundError` and `RepositoryError` as `find_version` and `load_codec` do.
     """
-    if "/" in reference or Path(reference).is_dir():
-        folder = Path(reference)
-        verify_files(folder, read_manifest(folder))
-        return load_codec(folder)
-    place = Repository(repository)
-    version = place.resolve(reference)
-    place.verify(version)
-    return load_codec(version.path)
+    return load_codec(find_version(reference, repository))
 
 
 def token_format_of(config: ModelConfig) -> TokenFormat:

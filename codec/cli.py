@@ -5,11 +5,13 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from codec.commands.coding import register_decode, register_encode
+from codec.commands.hub import register_pull, register_push
 from codec.commands.importing import register_import
 from codec.commands.inspection import register_info, register_thin
 from codec.commands.models import register_models
 from codec.commands.options import SubParsers
 from codec.commands.tables import register_tables
+from codec.commands.tokenize import register_tokenize
 from codec.commands.units import register_units
 from codec.errors import CodecError
 
@@ -50,9 +52,12 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     register_decode(commands)
     register_info(commands)
     register_thin(commands)
+    register_tokenize(commands)
     register_models(commands)
     register_tables(commands)
     register_import(commands)
+    register_push(commands)
+    register_pull(commands)
     register_units(commands)
     if wanted not in commands.choices:
         added = sorted(entry_points(group=_COMMAND_GROUP), key=lambda point: point.name)

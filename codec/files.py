@@ -42,6 +42,15 @@ class EncodeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedFile:
+    """Samples per channel at the model's rate, their frames, and `AudioReader.notes`."""
+
+    n_samples: int
+    n_frames: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedFile:
     """Samples that did not fit 16 bits, and what was lost of the file."""
 
@@ -57,23 +66,27 @@ def encode_file(
     Returns what was odd about the audio, as `AudioReader.notes`. Raises what `AudioReader` raises,
     `InvalidRequestError` for n_q, missing or unwanted labels, and a model without tables to compress with.
     """
+    with replacing(target) as draft, draft.open("wb") as sink:
+        return encode_into(sink, loaded, source, options, progress).notes
+
+
+def encode_into(
+    sink: BinaryIO, loaded: LoadedCodec, source: Path, options: EncodeOptions, progress: Progress
+) -> EncodedFile:
+    """Write the `.cdc` file of an audio file to a stream. Raises what `encode_file` raises."""
     config = loaded.codec.config
     if options.compress and loaded.tables is None:
         raise InvalidRequestError(
             f"{loaded.identity.model} has no entropy tables; make them with codecd tables"
         )
-    with (
-        AudioReader(source, config.sample_rate, UNLIMITED, config.channels) as reader,
-        replacing(target) as draft,
-        draft.open("wb") as sink,
-    ):
+    with AudioReader(source, config.sample_rate, UNLIMITED, config.channels) as reader:
         recording = _Recording(reader, source, progress)
         if loaded.stream is None:
             writer = _encode_segments(loaded, recording, options, sink)
         else:
             writer = _encode_stream(loaded, recording, options, sink)
         writer.finish(recording.n_samples)
-    return reader.notes
+    return EncodedFile(recording.n_samples, writer.n_frames, reader.notes)
 
 
 class _Recording:

@@ -6,6 +6,7 @@ runs the stream step from a fresh state, in pieces, so whole, live and hours-lon
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,19 @@ class Codec(nn.Module):
         self.encoder = FrameNetwork(3 * bins * stack, latent, config.network.encoder_blocks, config)
         self.quantizer = ResidualQuantizer(config.quantizer)
         self.decoder = FrameNetwork(latent, 2 * bins * stack, config.network.decoder_blocks, config)
+
+    @classmethod
+    def from_pretrained(cls, reference: str | Path, repository: Path | None = None) -> "Codec":
+        """A ready codec of this family; `codec.load.from_pretrained` says from where, and loads all families.
+
+        Raises `InvalidRequestError` for a model of another family.
+        """
+        from codec.load import from_pretrained
+
+        codec = from_pretrained(reference, repository).codec
+        if not isinstance(codec, cls):
+            raise InvalidRequestError("the model is of another family; use codec.load.from_pretrained")
+        return codec
 
     def reset_buffers(self) -> None:
         """Compute what is not stored with the weights; needed after the module was made without memory."""

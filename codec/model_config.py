@@ -8,6 +8,8 @@ from pydantic import Field, TypeAdapter
 from codec.config import CodecConfig, find_config, parse_yaml, read_text
 from codec.seanet_config import SeanetCodecConfig
 
+CONFIG_FILE = "config.yaml"
+
 ModelConfig = CodecConfig | SeanetCodecConfig
 
 _ANY: TypeAdapter[ModelConfig] = TypeAdapter(Annotated[ModelConfig, Field(discriminator="family")])

@@ -191,6 +191,21 @@ class Repository:
         return VersionPath(name, version, folder / "versions" / version)
 
 
+def find_version(reference: str, root: Path) -> Path:
+    """The folder that `name`, `name@channel`, `name@version` or a version's folder means, digests checked.
+
+    Names are those of the repository at `root`. Raises `NotFoundError` and `RepositoryError` as it does.
+    """
+    if "/" in reference or Path(reference).is_dir():
+        folder = Path(reference)
+        verify_files(folder, read_manifest(folder))
+        return folder
+    repository = Repository(root)
+    version = repository.resolve(reference)
+    repository.verify(version)
+    return version.path
+
+
 def _version_names(folder: Path) -> tuple[str, ...]:
     versions = folder / "versions"
     if not versions.is_dir():

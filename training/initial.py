@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from codec.checkpoint import CONFIG_FILE, WEIGHTS_FILE
-from codec.model_config import ModelConfig, parse_model_config, read_model_config
+from codec.checkpoint import WEIGHTS_FILE
+from codec.model_config import CONFIG_FILE, ModelConfig, parse_model_config, read_model_config
 from codec.repository import Repository
 from codec.version import read_manifest, verify_files
 from codec.weights import load_weights

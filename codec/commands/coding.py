@@ -2,7 +2,6 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from fractions import Fraction
 from pathlib import Path
 
 from codec.audio import AUDIO_SUFFIXES, TRUNCATED
@@ -10,11 +9,12 @@ from codec.commands.batch import Pair, Progress, pair_up, work_through
 from codec.commands.labels import add_labels, label_source
 from codec.commands.options import (
     DEFAULT_MODEL,
-    DEFAULT_N_Q,
     SubParsers,
     add_command,
     add_model,
     add_overwrite,
+    add_rate,
+    n_q_of,
     repository_of,
 )
 from codec.container import CdcReader, DamageReport
@@ -39,9 +39,7 @@ _DECODE_EXAMPLES = """examples:
 def register_encode(commands: SubParsers) -> None:
     """Add `codecd encode`."""
     parser = _parser(commands, "encode", "audio to tokens (.cdc)", _ENCODE_EXAMPLES)
-    rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--n-q", type=int, metavar="N", help=f"codebooks to use (default {DEFAULT_N_Q})")
-    rate.add_argument("--bitrate", type=int, metavar="BPS", help="bits per second, instead of --n-q")
+    add_rate(parser)
     parser.add_argument("--compress", action="store_true", help="entropy-code, by the tables of the model")
     add_labels(parser)
     parser.set_defaults(run=_encode)
@@ -70,20 +68,14 @@ def _encode(arguments: Namespace) -> int:
     import torch
 
     from codec.checkpoint import open_codec
-    from codec.checks import check_n_q
     from codec.files import EncodeOptions, encode_file
-    from codec.tokens import n_q_for_bitrate
 
     # One thread gives the same codes whatever the machine and the piece; see `codec.model.MIN_ROWS`.
     torch.set_num_threads(1)
     pairs = pair_up(arguments.input, arguments.output, AUDIO_SUFFIXES, ".cdc", arguments.force)
     loaded = open_codec(arguments.model or DEFAULT_MODEL, repository_of(arguments))
     config = loaded.codec.config
-    codebooks = config.quantizer.codebooks
-    n_q = min(DEFAULT_N_Q, codebooks) if arguments.n_q is None else arguments.n_q
-    if arguments.bitrate is not None:
-        n_q = n_q_for_bitrate(Fraction(arguments.bitrate), loaded.token_format, codebooks)
-    check_n_q(n_q, config.quantizer)
+    n_q = n_q_of(arguments, loaded.token_format, config.quantizer.codebooks)
     options = EncodeOptions(n_q, label_source(arguments, config), arguments.compress)
 
     def work(pair: Pair, progress: Progress) -> None:

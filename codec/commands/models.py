@@ -107,9 +107,8 @@ def _row(name: str, config: "ModelConfig", figures: "Figures") -> tuple[str, ...
 
 
 def _one(name: str, root: Path, as_json: bool) -> int:
-    from codec.checkpoint import CONFIG_FILE
     from codec.figures import figures_of
-    from codec.model_config import load_model_config, read_model_config
+    from codec.model_config import CONFIG_FILE, load_model_config, read_model_config
 
     version = _published(name, root)
     config = load_model_config(name) if version is None else read_model_config(version.path / CONFIG_FILE)

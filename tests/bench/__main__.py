@@ -39,6 +39,10 @@ SCRIPTS = {
     ),
     "peers": Script("codecs of other packages beside ours", ("--seconds", "1", "--repeats", "1")),
     "entropy": Script("bits that entropy coding saves on held-out speech", ("--every", "40")),
+    "tokenize": Script(
+        "bulk tokenizing beside one file at a time",
+        ("--files", "12", "--one-by-one", "2", "--shard-items", "4"),
+    ),
     "one_shot": Script(
         "served rate over the bare model's, and latency",
         ("--seconds", "1.5", "--repeats", "1", "--clips", "2", "--clients", "8"),

@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from codec.checkpoint import (
-    CONFIG_FILE,
     WEIGHTS_FILE,
     draft_manifest,
     load_codec,
@@ -20,6 +19,7 @@ from codec.config import load_config
 from codec.errors import ConfigError, NotFoundError, RepositoryError
 from codec.golden import golden_mismatch, read_golden
 from codec.manifest import MANIFEST_NAME
+from codec.model_config import CONFIG_FILE
 from codec.seanet_model import SeanetCodec
 from codec.weights import load_weights
 from tests.codec.models import TINY, noise, publish_tiny, random_codec

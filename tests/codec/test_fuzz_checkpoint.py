@@ -16,13 +16,14 @@ import pytest
 import torch
 import yaml
 
-from codec.checkpoint import CONFIG_FILE, WEIGHTS_FILE, draft_manifest, load_codec, write_files
+from codec.checkpoint import WEIGHTS_FILE, draft_manifest, load_codec, write_files
 from codec.errors import CodecError, ForeignModelError, RepositoryError
 from codec.golden import CODES_FILE, INPUT_FILE
 from codec.importers.dac import import_dac
 from codec.importers.encodec import import_encodec
 from codec.importers.funcodec import import_funcodec
 from codec.manifest import MANIFEST_NAME, ManifestDraft
+from codec.model_config import CONFIG_FILE
 from codec.repository import Repository
 from codec.seanet_model import SeanetCodec
 from tests.codec.container.test_fuzz import mutate

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codec.audio import AUDIO_SUFFIXES
+from codec.audio_list import PATH_COLUMNS
 from codec.errors import InvalidRequestError
-from training.recordings import PATH_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
