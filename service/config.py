@@ -98,7 +98,7 @@ class ServeConfig(BaseModel):
     workers: int = Field(default_factory=_cores, ge=1, le=256)
     devices: tuple[Device, ...] = Field(("cpu",), min_length=1)
     batching: Batching = "auto"
-    slots: int = Field(64, ge=1, le=4096)
+    slots: int = Field(256, ge=1, le=4096)
     max_jobs: int = Field(64, ge=1, le=4096)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
     lag_seconds: float = Field(0.0, ge=0)
@@ -152,7 +152,7 @@ class WorkerConfig(BaseModel):
     version: str
     version_path: Path
     socket: Path
-    slots: int = Field(64, ge=1)
+    slots: int = Field(256, ge=1)
     max_jobs: int = Field(64, ge=1)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
     device: Device = "cpu"

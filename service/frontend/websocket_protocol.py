@@ -45,6 +45,9 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         if self.handshake_complete and self.close_sent:
             raise ClientDisconnected
         await super().send(message)
+        if self.close_sent:
+            # A refusal before the upgrade is an end, too, which uvicorn would put down as a defect of ours.
+            self.handshake_complete = True
         if self.close_timer is not None:
             # uvicorn would go on waiting until all that was written has been read.
             self.close_timer.cancel()
