@@ -91,6 +91,7 @@ _MODEL_PROPERTIES: Json = {
     "version": _described("string", "That requests get which name none"),
     "token_space": _described("string", "Tokens of it can be decoded by this version"),
     "sample_rate": _described("integer", "Hz, of what the model codes; files are resampled"),
+    "channels": _described("integer", "Of the audio"),
     "hop_samples": _described("integer", "Samples per frame"),
     "delay_samples": _described("integer", "By which decoded audio lags its frames in a stream"),
     "codebooks": _described("integer", "The largest n_q"),
@@ -117,12 +118,12 @@ _MODEL_EXAMPLE: Json = {
     **{"segment_length_samples": 0, "segment_stride_samples": 0, "whole_samples": 0},
     **{"receptive_field_samples": 6432, "decoder_reach_frames": 33, "default": True},
 }
-MODELS = _object({"models": _list_of(_object({**_MODEL_PROPERTIES, "channels": _NUMBER}))})
+MODELS = _object({"models": _list_of(_object(_MODEL_PROPERTIES))})
 MODELS_EXAMPLE: Json = {"models": [_MODEL_EXAMPLE]}
 MODEL = _object(
     {
         **_MODEL_PROPERTIES,
-        "channels": {
+        "channel_versions": {
             "type": "object",
             "additionalProperties": _TEXT,
             "description": "Version by channel; empty: none serves yet",
@@ -142,7 +143,7 @@ MODEL = _object(
 )
 MODEL_EXAMPLE: Json = {
     **_MODEL_EXAMPLE,
-    "channels": {"stable": "4-97968ef119d3"},
+    "channel_versions": {"stable": "4-97968ef119d3"},
     "canary": None,
     "versions": ["4-97968ef119d3"],
     "workers": [{"id": "w1", "version": "4-97968ef119d3", "draining": False, "ready": True}],

@@ -246,7 +246,7 @@ def _states(router: Router, info: ModelInfo) -> dict[str, Any]:
     there = {link.worker_id for link in router.links}
     return {
         "default": info.model == router.table.default_model,
-        "channels": routes.channels,
+        "channel_versions": routes.channels,
         "canary": asdict(routes.canary) if routes.canary else None,
         "versions": [other.version for other in router.versions(info.model)],
         "workers": [

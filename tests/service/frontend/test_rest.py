@@ -141,6 +141,7 @@ def test_models_are_listed_and_described(service: Service) -> None:
     described = service.get("/models/echo_16k").json()
     assert described["codebooks"] == 32
     assert described["versions"] == ["1-aaaaaaaaaaaa"]
+    assert (described["channels"], described["channel_versions"]) == (1, {"stable": "1-aaaaaaaaaaaa"})
     assert [worker["ready"] for worker in described["workers"]] == [True]
     assert service.get("/models/nope").status_code == 404
 
