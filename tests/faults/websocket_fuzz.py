@@ -152,7 +152,7 @@ def _damage(part: bytes | Words, rng: random.Random) -> bytes | str:
         return mutate(_said(part).encode(), rng).decode("utf-8", "surrogateescape")
     absurd = dict(part)
     for _ in range(rng.choice((1, 1, 2))):
-        if rng.random() < 0.2:
+        if absurd and rng.random() < 0.2:
             absurd.pop(rng.choice(list(absurd)), None)
         else:
             absurd[rng.choice(_FIELDS)] = rng.choice(_ABSURD)
