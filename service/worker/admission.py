@@ -92,17 +92,18 @@ class Admission:
         return self._costs[job.operation].seconds(1, segment.ready_frames, segment.n_q)
 
     def admit_job(self, job: Session, queued: JobQueue[Session]) -> None:
-        """Place a job in the order of its caller's jobs; raises as `admit`, and OVERLOADED for bulk while
-        live streams are behind."""
-        if job.bulk and self._lateness.is_behind(job.arrived_ns):
-            raise _overloaded("live streams are late and bulk has to wait")
+        """Place a job in the order of its caller's jobs; raises as `admit`."""
         admit(job, queued, self.job_seconds, self._limits.max_queued_audio_seconds)
+
+    def is_behind(self, live: Mapping[Operation, int], now_ns: int) -> bool:
+        """Whether the live streams that there are come late."""
+        return any(live.values()) and self._lateness.is_behind(now_ns)
 
     def admit_stream(self, operation: Operation, live: Mapping[Operation, int], now_ns: int) -> None:
         """Raise `ServiceError` OVERLOADED if one stream more would not be served in real time: by what steps
         cost now, or because those that there are come late as it is."""
         count = sum(live.values())
-        if self._lateness.is_behind(now_ns):
+        if self.is_behind(live, now_ns):
             raise _overloaded(f"{count} live streams are more than this worker serves in real time now")
         if not self._capacity.fits({kind: rows + (kind == operation) for kind, rows in live.items()}):
             raise _overloaded(f"{count} live streams are all that this worker serves in real time")

@@ -65,8 +65,8 @@ class Scheduler:
         self._sessions = Sessions(geometry, config.slots, config.max_jobs)
         self._outbox = Outbox(emit)
         self._capacity = Capacity(geometry, costs, config.slots)
-        admission = Admission(self._capacity, costs, self._lateness, config.queue)
-        self._intake = Intake(geometry, self._sessions, admission, self._outbox, self._stats, clock)
+        self._admission = Admission(self._capacity, costs, self._lateness, config.queue)
+        self._intake = Intake(geometry, self._sessions, self._admission, self._outbox, self._stats, clock)
 
     @property
     def has_work(self) -> bool:
@@ -86,7 +86,7 @@ class Scheduler:
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
         live = self._sessions.live()
-        behind = self._lateness.is_behind(self._clock())
+        behind = self._admission.is_behind(live, self._clock())
         capacity = {
             "streams": {kind.name.lower(): count for kind, count in live.items()},
             "capacity": {kind.name.lower(): self._capacity.calibrated(kind) for kind in Operation},

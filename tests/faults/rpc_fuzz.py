@@ -18,7 +18,7 @@ from tests.faults.service import Clip
 
 _FINE = (
     grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.RESOURCE_EXHAUSTED,
 )  # fmt: skip
 _ANSWER_SECONDS = 30.0
 

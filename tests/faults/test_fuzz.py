@@ -35,6 +35,8 @@ def test_damaged_bodies_and_messages_are_refused_and_the_next_good_one_is_right(
     )
     assert min(right) > count / 100
     assert min(wrong) > count / 50
+    refused = fuzz.rpc.answers["RESOURCE_EXHAUSTED"] + fuzz.websocket.answers["OVERLOADED"]
+    assert refused < count / 50
     assert (worker, front_end) == tuple(
         tiny_service.child(module).pid for module in ("service.worker", "service.frontend")
     )

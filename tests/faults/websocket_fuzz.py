@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from codec.tokens import TokenIdentity
 from service.frontend.websocket_words import close_code
+from service.status import Condition
 from tests.faults.http_fuzz import HIS_FAULT
 from tests.faults.mutations import mutate
 from tests.faults.service import N_Q, Clip
@@ -21,7 +22,8 @@ _GONE = 0
 _NORMAL = 1000
 _NOT_UTF8 = 1007
 _TOO_BIG = 1009
-_CODES = {condition.name.lower(): close_code(condition) for condition in HIS_FAULT}
+# A machine that is busy with other things may have no room for a stream.
+_CODES = {condition.name.lower(): close_code(condition) for condition in (*HIS_FAULT, Condition.OVERLOADED)}
 
 _ABSURD: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 33, 65_536, 2**31, 2**32, 2**63, 2**64, 1e400, 0.5, "", "tiny@", "\0",
