@@ -16,6 +16,7 @@ REASONS = (
     "needs other hardware",
     "needs a browser",
     "needs a corpus",
+    "needs a hub",
     "needs other software",
     "needs released weights",
     "needs several machines",

@@ -125,7 +125,8 @@ def test_the_readers_of_the_page_work(
 ) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")
-    do(Task(version.path, tmp_path / "tokens", settings_of(version, corpus, form=form)), corpus)
+    folder = tmp_path / {"webdataset": "tokens", "parquet": "tables"}[form]
+    do(Task(version.path, folder, settings_of(version, corpus, form=form)), corpus)
     monkeypatch.chdir(tmp_path)
     exec(examples_of_the_page()[number], {})
     told = capsys.readouterr().out.splitlines()
