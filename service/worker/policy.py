@@ -22,14 +22,14 @@ class Batch:
 class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
     are live streams. `catch_up_seconds`: how far steps of live streams that are late grow, so that what
-    every step costs weighs less. `patience_seconds`: how long a step of work that has waited for too long
-    may be, whatever is due, unless that is of no use. `relaxed_seconds`: the bound while there are no live
-    streams. `max_rows`, `max_frames`: bounds on memory.
+    every step costs weighs less. `short_seconds`: how long a step of interactive work, or of bulk that has
+    waited for too long, may be whatever is due, unless that is of no use. `relaxed_seconds`: the bound while
+    there are no live streams. `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
     catch_up_seconds: float = 0.100
-    patience_seconds: float = 0.010
+    short_seconds: float = 0.010
     relaxed_seconds: float = 0.040
     max_rows: int = 64
     max_frames: int = 500

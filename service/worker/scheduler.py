@@ -147,11 +147,15 @@ class Scheduler:
         if not self._sessions.has_streams:
             return self._limits.relaxed_seconds
         shortest = self._policy.shortest_seconds(head)
+        short, long = (max(shortest, s) for s in (self._limits.short_seconds, self._limits.target_seconds))
         if self._sessions.jobs.is_overdue(now_ns):
-            return max(shortest, self._limits.patience_seconds)
+            return short
         due_ns = self._sessions.due_ns(now_ns)
+        if not head.bulk:
+            # Somebody waits for it: a live message that comes meanwhile waits for one short step at most.
+            return min(long, max(short, self._slack.gap_seconds(due_ns, now_ns)))
         seconds, self._ask_again_ns = self._slack.grant(due_ns, now_ns, shortest)
-        return min(seconds, max(shortest, self._limits.target_seconds))
+        return min(seconds, long)
 
     def _run(self, batch: Batch, started_ns: int) -> None:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]

@@ -51,15 +51,17 @@ class Slack:
         earned = limits.delay_share * min(lateness_seconds, limits.counted_seconds)
         self._account_seconds = min(limits.delay_seconds, self._account_seconds + earned)
 
+    def gap_seconds(self, due_ns: Iterable[int], now_ns: int) -> float:
+        """How long a step may take that is over before the next live message; below 0 if one is due."""
+        return self._gap(self._waits(due_ns, now_ns))
+
     def grant(self, due_ns: Iterable[int], now_ns: int, shortest_seconds: float) -> tuple[float, int]:
         """Seconds that a step may take now, and the moment to ask again if it is 0.
 
         `due_ns`: when each live stream has its next message; `shortest_seconds`: shorter steps are of no use.
         """
-        waits = [max(0, due - now_ns) / _NS for due in due_ns if due + self._late_ns > now_ns]
-        if not waits:
-            return float("inf"), now_ns
-        gap = min(waits) - self._limits.guard_seconds
+        waits = self._waits(due_ns, now_ns)
+        gap = self._gap(waits)
         if gap >= shortest_seconds:
             return gap, now_ns
         delay = sum(shortest_seconds - wait for wait in waits if wait < shortest_seconds)
@@ -68,3 +70,9 @@ class Slack:
             self._account_seconds -= delay
             return shortest_seconds, now_ns
         return 0.0, now_ns + round(min(waits) * _NS) + self._late_ns
+
+    def _waits(self, due_ns: Iterable[int], now_ns: int) -> list[float]:
+        return [max(0, due - now_ns) / _NS for due in due_ns if due + self._late_ns > now_ns]
+
+    def _gap(self, waits: list[float]) -> float:
+        return min(waits, default=float("inf")) - self._limits.guard_seconds
