@@ -129,6 +129,7 @@ class Server:
         self._connections[connection.number] = connection
         self._selector.register(sock, selectors.EVENT_READ, partial(self._on_ready, connection))
         connection.queue(self._hello)
+        connection.queue(self._stats())
 
     def _emit(self, number: int, message: Message) -> None:
         self._connections[number].queue(message)
@@ -197,7 +198,10 @@ class Server:
         self._next_stats = now + _STATS_SECONDS
         if self._silent_seconds is not None:
             self._tell_alive()
-        stats = Message(Kind.STATS, payload=json.dumps(self._scheduler.snapshot()).encode())
+        stats = self._stats()
         for connection in self._connections.values():
             if not connection.is_blocked:
                 connection.queue(stats)
+
+    def _stats(self) -> Message:
+        return Message(Kind.STATS, payload=json.dumps(self._scheduler.snapshot()).encode())
