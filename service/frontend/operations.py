@@ -76,6 +76,8 @@ class Operations:
                 f"{info.model} hears a label for every {info.label_hop_samples} samples; send them by gRPC "
                 "in EncodeRequest.labels, or encode with the codecd command"
             )
+        # Before the audio is looked at: a service that is full has no time for that.
+        self.router.pick(info).check_room(call)
         samples = await self.intake.read(body, info, call)
         audio = np.ascontiguousarray(samples, "<f4").reshape(-1).view(np.uint8).data
         check_labels(labels, len(samples), info)

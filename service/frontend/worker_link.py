@@ -108,14 +108,19 @@ class WorkerLink(asyncio.Protocol):
         """How much audio stands before a new request."""
         return self.queued_seconds + _STREAM_WEIGHT_SECONDS * len(self._streams)
 
+    def check_room(self, call: Call) -> None:
+        """Raise `ServiceError` OVERLOADED if the worker has too many jobs, or too many of this caller."""
+        held = self._held[call.caller, call.bulk]
+        check_place(held, self._max_jobs, len(self._jobs), bulk=call.bulk)
+
     async def run(self, job: Job, call: Call) -> Message:
         """Have a job done; the worker's RESULT.
 
         Raises `ServiceError`: the worker's own refusal, OVERLOADED when it has too many jobs, UNAVAILABLE
         when it dies, or whatever ends `call`; the worker then forgets the job.
         """
+        self.check_room(call)
         line = (call.caller, call.bulk)
-        check_place(self._held[line], self._max_jobs, len(self._jobs), bulk=call.bulk)
         session = self._new_session()
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._jobs[session] = future

@@ -24,9 +24,10 @@ class HttpClosedError(Exception):
     """The server closed the connection with no answer to a request that was sent."""
 
 
-def post_request(path: str, body: bytes) -> bytes:
-    """A POST as it goes over the wire."""
-    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+def post_request(path: str, body: bytes, *headers: str) -> bytes:
+    """A POST as it goes over the wire; `headers`: such as `X-Priority: bulk`."""
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 class HttpClient:

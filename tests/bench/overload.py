@@ -7,9 +7,10 @@
 
 One-shot: the peak in a closed loop, then an open loop of `--factor` times the peak. Goodput counts right
 answers only. Streams: residents fill 90 % of the capacity; half-way as many newcomers as make it `--factor`
-times the capacity ask at once, and again whenever they were told to, until the end. Bulk: residents at 70 %
-of the capacity, beside whom, from half-way on, one-shot work of `--factor` times the peak is offered.
-Refusals should come within 50 ms and say when to come again; the lateness of residents should not move.
+times the capacity ask at once, and again whenever they were told to, until the end. Beside others: residents
+at 70 % of the capacity, beside whom, from half-way on, bulk is done in a closed loop, or interactive one-shot
+work of `--factor` times the peak is offered. Refusals should come within 50 ms and say when to come again;
+the lateness of residents should not move.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -47,6 +48,7 @@ _WARM_UP_SECONDS = 5.0
 _SETTLING_SECONDS = 1.0
 _RUSH_SECONDS = 1.0
 _CLOSED_CLIENTS = 32
+_BULK_CLIENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ def newcomers(offer: Offer, capacity: int) -> str:
     return text + table("Answers to newcomers", REFUSAL_COLUMNS, [_refusal_cells(tried)])
 
 
-def bulk(offer: Offer, capacity: int, clip_seconds: float, peak: float) -> list[list[object]]:
+def beside_work(
+    offer: Offer, capacity: int, clip_seconds: float, peak: float, *, bulk: bool
+) -> list[list[object]]:
     """Rows of residents without and with one-shot work beside them, and what of that was done."""
     scripts = offer.scripts()
     residents = max(1, round(_BULK_SHARE * capacity))
@@ -138,16 +142,17 @@ def bulk(offer: Offer, capacity: int, clip_seconds: float, peak: float) -> list[
     warm_up = min(_WARM_UP_SECONDS, half / 4)
     with StreamLoad(offer.service.grpc_target, scripts, sessions(shape, scripts.seconds[:_VOICES])) as load:
         load.sleep_until(half)
-        job = PostJob(
-            offer.service.http_port, requests[0].path, half - warm_up, 0, offer.factor * peak, warm_up
-        )
+        clients, rate = (_BULK_CLIENTS, 0.0) if bulk else (0, offer.factor * peak)
+        port, path = offer.service.http_port, requests[0].path
+        job = PostJob(port, path, half - warm_up, clients, rate, warm_up, bulk=bulk)
         with PostLoad(job, [request.body for request in requests]) as posting:
             posted = posting.result()
         parts = load.parts()
     alone = Outcome.of(parts, None, (shape.ramp_seconds + WARM_UP_SECONDS, half))
     beside = Outcome.of(parts, None, (half + warm_up, offer.seconds))
     goodput = _goodput(posted, requests)
-    name = f"beside {clip_seconds:g} s clips: {goodput:.1f} of {peak:.1f}/s done"
+    kind = "bulk" if bulk else f"{offer.factor:g} x peak of interactive"
+    name = f"beside {kind}, {clip_seconds:g} s clips: {goodput:.1f} of {peak:.1f}/s done"
     return [_stream_cells("alone", residents, alone), _stream_cells(name, residents, beside)]
 
 
@@ -228,11 +233,12 @@ def main() -> None:
         for clip_seconds in map(float, arguments.clips.split(",")):
             peak, rows = one_shot(offer, clip_seconds)
             one_shots += rows
-            beside += bulk(offer, capacity, clip_seconds, peak)
+            for bulk in (True, False):
+                beside += beside_work(offer, capacity, clip_seconds, peak, bulk=bulk)
         text = newcomers(offer, capacity)
     name = f"{arguments.model} {offline.version}, n_q {arguments.n_q}, {arguments.workers} workers"
     text = table(f"One-shot requests beyond the capacity, {name}", ONE_SHOT_COLUMNS, one_shots) + "\n" + text
-    heading = f"{arguments.kind} streams at {_BULK_SHARE:.0%} of the capacity, bulk in the slack"
+    heading = f"{arguments.kind} streams at {_BULK_SHARE:.0%} of the capacity, other work beside them"
     show(text + "\n" + table(heading, STREAM_COLUMNS, beside), arguments.out)
 
 

@@ -30,7 +30,7 @@ _PATIENCE_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class PostJob:
     """`clients`: of a closed loop; with 0 it is an open loop of `per_second`. Answers count that come in
-    `seconds` after the first `warm_up_seconds`."""
+    `seconds` after the first `warm_up_seconds`. `bulk`: the requests say that they can wait."""
 
     port: int
     path: str
@@ -39,6 +39,7 @@ class PostJob:
     per_second: float = 0.0
     warm_up_seconds: float = 1.0
     max_in_flight: int = 2000
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Poster:
         self._job = job
         self._log = _Log()
         self._seen: dict[bytes, int] = {}
-        self._requests = [post_request(job.path, body) for body in bodies]
+        headers = ("X-Priority: bulk",) if job.bulk else ()
+        self._requests = [post_request(job.path, body, *headers) for body in bodies]
         self._counted_from = self._counted_until = 0.0
         self._idle: list[HttpClient] = []
         self._in_flight = 0
