@@ -101,13 +101,17 @@ class Outcome:
         span: tuple[float, float] = (0.0, float("inf")),
         seats: range | None = None,
     ) -> "Outcome":
-        """Sessions of a kind (None: all) and of some seats (None: all); messages due within `span`."""
+        """Sessions of a kind (None: all) and of some seats (None: all); messages due within `span`.
+
+        Those that were not served count whenever that was: who is turned away has ended before the span.
+        """
         chosen, lateness, late = [], [], [np.zeros(0)]
         for part in parts:
             rows = zip(part.sessions, part.due, part.lateness, part.late, strict=True)
             for session, due, taken, own in rows:
                 is_wanted = kind in (None, session.kind) and (seats is None or session.seat in seats)
-                if is_wanted and session.began <= span[1] and session.ended >= span[0]:
+                was_there = session.ended >= span[0] or session.refused or session.failed
+                if is_wanted and session.began <= span[1] and was_there:
                     chosen.append(session)
                     lateness.append(taken[(due >= span[0]) & (due <= span[1])])
                     late.append(own)

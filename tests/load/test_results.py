@@ -47,6 +47,13 @@ def test_a_refusal_is_not_a_failure(parts: list[Part]) -> None:
     assert everyone.wrong == 6
 
 
+def test_who_was_turned_away_before_the_span_was_turned_away(parts: list[Part]) -> None:
+    found = Outcome.of(parts, None, (1e6, 2e6))
+    assert [item.seat for item in found.refused] == [2]
+    assert [item.seat for item in found.failed] == [1]
+    assert len(found.sessions) == 2
+
+
 def test_messages_count_that_were_due_in_the_span(parts: list[Part]) -> None:
     found = Outcome.of(parts, Kind.DECODE, (2.0, 4.0))
     assert found.quantiles.count == 3
