@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from service.frontend.call import Call
+from service.frontend.outbound import Outbound
 from service.histogram import SECONDS, Histogram
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
@@ -75,9 +76,8 @@ class WorkerLink(asyncio.Protocol):
         self._owner = owner
         self._max_jobs = max_jobs
         self._reader = MessageReader()
-        self._transport: asyncio.Transport | None = None
+        self._out: Outbound | None = None
         self._next_session = 1
-        self._outgoing: list[bytes] = []
         self._jobs: dict[int, asyncio.Future[Message]] = {}
         self._held = Counter[tuple[str, bool]]()
         self._streams: dict[int, StreamSink] = {}
@@ -127,7 +127,8 @@ class WorkerLink(asyncio.Protocol):
         self._held[line] += 1
         self.queued_seconds += job.audio_seconds
         began_ns = time.perf_counter_ns()
-        self._write(_job_message(job, session, call))
+        if self._out is not None:
+            self._out.request(_job_message(job, session, call))
         try:
             result = await call.wait(future)
         except ServiceError as error:
@@ -141,7 +142,7 @@ class WorkerLink(asyncio.Protocol):
             self._held[line] -= 1
             if not self._held[line]:
                 del self._held[line]
-            if self._jobs.pop(session, None) is not None:
+            if self._jobs.pop(session, None) is not None and not self._withdraw(session):
                 self._write(Message(Kind.CANCEL, session))
             self._tell_if_idle()
         between_us = (time.perf_counter_ns() - began_ns) // 1000 - result.queue_us - result.run_us
@@ -155,7 +156,7 @@ class WorkerLink(asyncio.Protocol):
 
         Raises `ServiceError` UNAVAILABLE if the worker is gone.
         """
-        if self._transport is None:
+        if self._out is None:
             raise ServiceError(Condition.UNAVAILABLE, "the worker is gone; open the stream again")
         session = self._new_session()
         self._streams[session] = sink
@@ -175,12 +176,22 @@ class WorkerLink(asyncio.Protocol):
 
     def close(self) -> None:
         """Drop the connection."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._out is not None:
+            self._out.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of `asyncio.Protocol`."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._out = Outbound(cast(asyncio.Transport, transport))
+
+    def pause_writing(self) -> None:
+        """Part of `asyncio.Protocol`."""
+        if self._out is not None:
+            self._out.pause()
+
+    def resume_writing(self) -> None:
+        """Part of `asyncio.Protocol`."""
+        if self._out is not None:
+            self._out.resume()
 
     def data_received(self, data: bytes) -> None:
         """Part of `asyncio.Protocol`: every message goes to whom it concerns."""
@@ -193,7 +204,7 @@ class WorkerLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of `asyncio.Protocol`: the worker has died or was stopped."""
-        self._transport = None
+        self._out = None
         reason = "the worker has stopped; ask again"
         self.failed += len(self._jobs) + len(self._streams)
         jobs, self._jobs = self._jobs, {}
@@ -238,17 +249,12 @@ class WorkerLink(asyncio.Protocol):
         return self._next_session
 
     def _write(self, message: Message) -> None:
-        if self._transport is None:
-            return
-        if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._outgoing.append(message.pack())
+        if self._out is not None:
+            self._out.send(message)
 
-    def _flush(self) -> None:
-        """Send all that this turn of the loop had to say: one system call, and one wake-up of the worker."""
-        outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None:
-            self._transport.writelines(outgoing)
+    def _withdraw(self, session: int) -> bool:
+        """Whether a job could be taken back before the worker had it."""
+        return self._out is not None and self._out.withdraw(session)
 
     def _tell_if_idle(self) -> None:
         if self.idle:

@@ -54,9 +54,8 @@ class Connection:
                 return messages, False
             if not data:
                 return messages, False
+            # On until nothing is left: a front end fills the socket again while it is being emptied.
             messages.extend(self._reader.feed(data))
-            if len(data) < READ_BYTES // 2:
-                break
         return messages, True
 
     def queue(self, message: Message) -> None:
