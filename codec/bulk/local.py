@@ -1,11 +1,9 @@
 """Shards on one machine: processes with one thread each, replaced when they die."""
 
 import multiprocessing
-import os
 import signal
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -13,11 +11,11 @@ from codec.bulk.job import Task
 from codec.bulk.shard import Shard
 from codec.bulk.worker import Begun, Done, Fatal, Heard, Ready, Report, run_worker
 from codec.errors import CodecError
+from codec.single_threaded import single_threaded
 
 MAX_DEATHS = 3
 """How often processes may die over one item before it is left out, and how often while they start."""
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -28,7 +26,7 @@ def run_local(task: Task, shards: Sequence[Shard], processes: int, report: Repor
     `CodecError` where shards cannot be written or processes do not start; the shards that are done stay.
     """
     pool = _Pool(task, deque(shards), report)
-    with _single_threaded():
+    with single_threaded():
         try:
             pool.run(min(processes, len(shards)))
         finally:
@@ -146,19 +144,3 @@ def _how(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return signal.Signals(-exit_code).name
     return f"exit status {exit_code}"
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Let processes that start meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    # Libraries read these when they start.
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

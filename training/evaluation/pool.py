@@ -1,7 +1,6 @@
 """Recordings in parallel processes of one thread each."""
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -9,10 +8,9 @@ from contextlib import contextmanager
 import torch
 from tqdm import tqdm
 
+from codec.single_threaded import single_threaded
 from training.evaluation.clips import Clip
 from training.evaluation.judging import Plan, Verdict, judge
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def judge_all(plan: Plan, clips: Sequence[Clip], workers: int) -> list[Verdict]:
@@ -34,16 +32,10 @@ def judge_all(plan: Plan, clips: Sequence[Clip], workers: int) -> list[Verdict]:
 @contextmanager
 def fresh_processes(workers: int) -> Iterator[Executor]:
     """Processes that share nothing with this one and use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    # Libraries read these when they start; a forked process would keep the threads of this one.
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    # A forked process would keep the threads of this one.
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        single_threaded(),
+        ProcessPoolExecutor(workers, spawn, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool

@@ -40,8 +40,14 @@ def alone(version: VersionPath, corpus: Path, folder: Path) -> dict[str, bytes]:
 
 def workers() -> list[psutil.Process]:
     """The processes that this one started and that make shards."""
-    children = psutil.Process().children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:  # it has just ended; zombies count as well
+            continue
+    return found
 
 
 def kill_readers(pipe: Path, count: int) -> None:
