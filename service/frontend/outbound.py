@@ -66,7 +66,8 @@ class Outbound:
             packed = self._requests.pop(next(iter(self._requests)))
             outgoing.append(packed)
             size += len(packed)
-        if outgoing:
+        # The connection may have ended since; who waited for an answer has been told.
+        if outgoing and not self._transport.is_closing():
             self._transport.writelines(outgoing)
         if self._requests and not self._is_paused:
             self._soon()

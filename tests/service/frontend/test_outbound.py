@@ -2,6 +2,9 @@
 
 import asyncio
 import socket
+from typing import Any, cast
+
+import uvloop
 
 from service.frontend.outbound import Outbound
 from service.ipc import Kind, Message, MessageReader
@@ -14,8 +17,7 @@ class _Protocol(asyncio.Protocol):
         self.out: Outbound | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.out = Outbound(transport)
+        self.out = Outbound(cast(asyncio.Transport, transport))
 
     def pause_writing(self) -> None:
         assert self.out is not None
@@ -71,3 +73,24 @@ async def test_a_request_can_be_taken_back_until_it_has_gone_out() -> None:
         assert not out.withdraw(0)
         assert [message.session for message in await _read(theirs, 19)] == list(range(19))
         out.abort()
+
+
+async def test_what_is_said_to_a_connection_that_ends_is_dropped_quietly() -> None:
+    def run() -> list[dict[str, Any]]:
+        troubles: list[dict[str, Any]] = []
+
+        async def talk() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+            out, theirs = await _open()
+            with theirs:
+                out.abort()
+                out.send(Message(Kind.DATA, 1, payload=b"live"))
+                out.request(Message(Kind.JOB, 2, payload=b"job"))
+                await asyncio.sleep(0.05)
+                out.send(Message(Kind.DATA, 1, payload=b"late"))
+                await asyncio.sleep(0.05)
+
+        uvloop.run(talk())
+        return troubles
+
+    assert await asyncio.to_thread(run) == []
