@@ -26,7 +26,7 @@ Buffer = bytes | memoryview
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """One item: `n_samples` per channel; `body`: float32 `[sample][channel]` or u16 `[frame][codebook]`."""
+    """One item: `n_samples` per channel; `body`: samples `[sample][channel]` or u16 `[frame][codebook]`."""
 
     n_samples: int
     body: Buffer

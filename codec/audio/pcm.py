@@ -14,6 +14,7 @@ Encoding = Literal["u8", "s16", "s24", "s32", "f32", "f64"]
 PcmFormat = Literal["pcm_s16le", "pcm_f32le"]
 
 ENCODING_BYTES: dict[Encoding, int] = {"u8": 1, "s16": 2, "s24": 3, "s32": 4, "f32": 4, "f64": 8}
+ENCODINGS: dict[PcmFormat, Encoding] = {"pcm_s16le": "s16", "pcm_f32le": "f32"}
 
 _INT16_SCALE = np.float32(32768)
 _INT16_STEP = np.float32(1 / 32768)
@@ -32,12 +33,23 @@ def parse_pcm(
 ) -> Audio:
     """Audio from headerless little-endian interleaved samples, at their own rate and channels.
 
-    Raises `InvalidAudioError` for an empty body, a byte count that is no whole number of samples, NaN or
-    infinity, and `LimitExceededError` above `limits`.
+    Raises like `count_pcm`, and `InvalidAudioError` for NaN and infinity.
+    """
+    count_pcm(body, pcm_format, sample_rate, limits, channels)
+    samples = decode(body, ENCODINGS[pcm_format], channels)
+    return Audio(samples, sample_rate, source_rate=sample_rate, source_channels=channels)
+
+
+def count_pcm(
+    body: Buffer, pcm_format: PcmFormat, sample_rate: int, limits: AudioLimits, channels: int = 1
+) -> int:
+    """Samples per channel in headerless audio, which are not looked at.
+
+    Raises `InvalidAudioError` for an empty body and a byte count that is no whole number of samples, and
+    `LimitExceededError` above `limits`.
     """
     limits.check_format(sample_rate, channels)
-    encoding: Encoding = "s16" if pcm_format == "pcm_s16le" else "f32"
-    sample_bytes = ENCODING_BYTES[encoding] * channels
+    sample_bytes = ENCODING_BYTES[ENCODINGS[pcm_format]] * channels
     n_samples, rest = divmod(len(body), sample_bytes)
     if rest:
         raise InvalidAudioError(
@@ -48,8 +60,7 @@ def parse_pcm(
         raise InvalidAudioError("the audio has no samples; send at least one")
     limits.check_length(n_samples, sample_rate)
     limits.check_decoded(n_samples, channels)
-    samples = decode(body, encoding, channels)
-    return Audio(samples, sample_rate, source_rate=sample_rate, source_channels=channels)
+    return n_samples
 
 
 def decode(body: Buffer, encoding: Encoding, channels: int) -> Samples:
@@ -58,7 +69,7 @@ def decode(body: Buffer, encoding: Encoding, channels: int) -> Samples:
     `body` must hold whole samples. Raises `InvalidAudioError` for floats that are NaN, infinite or far
     above full scale.
     """
-    flat = _to_float32(body, encoding)
+    flat = to_float32(body, encoding)
     if encoding in ("f32", "f64"):
         check_values(flat)
     if channels == 1:
@@ -66,7 +77,8 @@ def decode(body: Buffer, encoding: Encoding, channels: int) -> Samples:
     return np.ascontiguousarray(flat.reshape(-1, channels).T)
 
 
-def _to_float32(body: Buffer, encoding: Encoding) -> Samples:
+def to_float32(body: Buffer, encoding: Encoding) -> Samples:
+    """Float32 of little-endian samples, as they lie; `body` must hold whole ones."""
     if encoding == "s16":
         samples = np.frombuffer(body, "<i2").astype(np.float32)
         # In place, and by a power of two, which multiplication takes as exactly as division.

@@ -33,6 +33,16 @@ _ENCODINGS: dict[tuple[int, int], Encoding] = {
 }
 
 
+class Wav(NamedTuple):
+    """A RIFF/WAVE file in memory: where its samples lie, whole ones only, and what they are."""
+
+    content: memoryview
+    encoding: Encoding
+    sample_rate: int
+    channels: int
+    notes: tuple[str, ...]
+
+
 class _Format(NamedTuple):
     encoding: Encoding
     sample_rate: int
@@ -49,9 +59,21 @@ class _Data(NamedTuple):
 def parse_wav(body: Buffer, limits: AudioLimits) -> Audio | None:
     """Audio of a RIFF/WAVE file in memory at its own rate and channels, or None for another format.
 
+    Raises like `open_wav`, and `InvalidAudioError` for a sample that is not finite.
+    """
+    wav = open_wav(body, limits)
+    if wav is None:
+        return None
+    samples = decode(wav.content, wav.encoding, wav.channels)
+    return Audio(samples, wav.sample_rate, wav.sample_rate, wav.channels, notes=wav.notes)
+
+
+def open_wav(body: Buffer, limits: AudioLimits) -> Wav | None:
+    """The samples of a RIFF/WAVE file, not looked at, or None for another format.
+
     Understands PCM of 8, 16, 24 and 32 bits and floats of 32 and 64, plain and extensible. A length that
     does not fit the file is corrected to the samples that are there, with a note. Raises
-    `InvalidAudioError` where there is none or a sample is not finite, and `LimitExceededError`.
+    `InvalidAudioError` where there is none, and `LimitExceededError`.
     """
     view = memoryview(body)
     if bytes(view[:4]) != b"RIFF" or bytes(view[8:12]) != b"WAVE":
@@ -66,11 +88,10 @@ def parse_wav(body: Buffer, limits: AudioLimits) -> Audio | None:
         raise InvalidAudioError("the WAV file has no samples; send at least one")
     limits.check_length(n_samples, form.sample_rate)
     limits.check_decoded(n_samples, form.channels)
-    samples = decode(view[data.start : data.stop - rest], form.encoding, form.channels)
     note = data.note or (TRUNCATED if rest else None)
-    return Audio(
-        samples, form.sample_rate, form.sample_rate, form.channels, notes=() if note is None else (note,)
-    )
+    content = view[data.start : data.stop - rest]
+    notes = () if note is None else (note,)
+    return Wav(content, form.encoding, form.sample_rate, form.channels, notes)
 
 
 def _find_chunks(view: memoryview) -> tuple[_Format, _Data] | None:

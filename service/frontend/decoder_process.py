@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from codec.audio import AudioFormat, AudioLimits, PcmFormat, encode_audio, parse_pcm, read_audio
+from codec.audio import AudioLimits, PcmFormat, encode_audio, parse_pcm, read_audio
 from codec.audio.convert import convert
+from codec.audio.pcm import decode
 from codec.errors import CodecError, LimitExceededError
 
 FRAME = struct.Struct("<IQ")
@@ -80,9 +81,8 @@ def _read(header: Header, body: bytes) -> tuple[Header, memoryview]:
 
 
 def _write(header: Header, body: bytes) -> tuple[Header, bytes]:
-    samples = np.frombuffer(body, "<f4").reshape(-1, header["channels"]).T
-    audio_format: AudioFormat = header["format"]
-    return {}, encode_audio(samples, header["sample_rate"], audio_format)
+    samples = decode(body, "s16", header["channels"])
+    return {}, encode_audio(samples, header["sample_rate"], "flac")
 
 
 def _receive(connection: socket.socket) -> tuple[Header, bytes]:

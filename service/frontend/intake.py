@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from codec.audio import AudioLimits, PcmFormat, Samples, encode_audio, parse_pcm, parse_wav
-from codec.audio.writer import AudioFormat
+from codec.audio import AudioLimits, PcmFormat
+from codec.audio.pcm import ENCODINGS, Encoding, count_pcm, decode
+from codec.audio.wav import open_wav
+from codec.audio.writer import AudioFormat, wav_header
 from codec.errors import CodecError
 from service.config import Limits
 from service.frontend.call import Call
 from service.frontend.decoder_pool import DecoderPool
 from service.model_info import ModelInfo
+from service.samples import Pcm, SampleForm
 from service.status import Condition, ServiceError, service_error
 
 _INLINE_BYTES = 1 << 20
-"""Bodies up to this size that need no more than a change of type are handled in the event loop (< 1 ms)."""
+"""Samples up to this size that need no more than a change of type are changed in the event loop (< 1 ms)."""
 
 _MAX_DECODED_BYTES = 1 << 28
 
@@ -50,15 +52,15 @@ class Intake:
             max_decoded_bytes=_MAX_DECODED_BYTES,
         )
 
-    async def read(self, body: AudioBody, info: ModelInfo, call: Call) -> Samples:
-        """Samples float32 `[sample, channel]` at the model's rate and channel count.
+    async def read(self, body: AudioBody, info: ModelInfo, call: Call) -> Pcm:
+        """Samples at the model's rate and channel count, in the form in which they came if that may be.
 
         Raises `ServiceError`: UNSUPPORTED_MEDIA for what is no audio, LIMIT_EXCEEDED, and like the pool.
         """
         if not body.content:
             raise ServiceError(Condition.INVALID_ARGUMENT, "the body is empty; send a WAV, FLAC or OGG file")
-        if len(body.content) <= _INLINE_BYTES and (samples := self._read_inline(body, info)) is not None:
-            return samples
+        if (pcm := self._read_inline(body, info)) is not None:
+            return pcm
         header = {
             "task": "read",
             "sample_rate": info.sample_rate,
@@ -67,50 +69,57 @@ class Intake:
             "pcm": _raw_fields(body.raw),
         }
         answer = await self._pool.run(header, body.content, call)
-        if len(answer.body) % (4 * info.channels) or not answer.body:
+        n_samples, rest = divmod(len(answer.body), 4 * info.channels)
+        if rest or not n_samples:
             raise ServiceError(Condition.UNSUPPORTED_MEDIA, "the audio cannot be decoded; send a sound file")
-        return np.frombuffer(answer.body, "<f4").reshape(-1, info.channels)
+        return Pcm(memoryview(answer.body), SampleForm.F32, n_samples)
 
-    async def write(
-        self, samples: NDArray[np.float32], sample_rate: int, audio_format: AudioFormat, call: Call
-    ) -> bytes:
-        """A file of samples `[sample, channel]`; large or compressed ones are written outside the loop."""
-        if samples.nbytes <= 2 * _INLINE_BYTES and audio_format != "flac":
-            return write_samples(samples, sample_rate, audio_format)
-        header = {
-            "task": "write",
-            "sample_rate": sample_rate,
-            "channels": samples.shape[1],
-            "format": audio_format,
-        }
-        contiguous = np.ascontiguousarray(samples, "<f4").reshape(-1).view(np.uint8)
-        answer = await self._pool.run(header, contiguous.data, call)
-        return bytes(answer.body)
+    async def write(self, pcm: Pcm, info: ModelInfo, audio_format: AudioFormat, call: Call) -> bytes:
+        """A file of samples of the form that `form_of` names; FLAC is made outside the loop."""
+        rate, channels = info.sample_rate, info.channels
+        if audio_format == "flac":
+            header = {"task": "write", "sample_rate": rate, "channels": channels}
+            answer = await self._pool.run(header, memoryview(pcm.content), call)
+            return bytes(answer.body)
+        if audio_format == "wav":
+            return wav_header(pcm.n_samples, rate, channels) + pcm.content
+        return bytes(pcm.content)
 
-    def _read_inline(self, body: AudioBody, info: ModelInfo) -> Samples | None:
-        """Samples of a body that is in the model's form already, or None."""
-        raw = body.raw
+    def _read_inline(self, body: AudioBody, info: ModelInfo) -> Pcm | None:
+        """Samples of a body that is in the model's form already, or None; 16 bits go on as they came."""
         try:
-            if raw is None:
-                audio = parse_wav(body.content, self._limits)
-            else:
-                audio = parse_pcm(body.content, raw.format, raw.sample_rate, self._limits, raw.channels)
+            return (
+                self._of_wav(body.content, info) if body.raw is None else self._of_raw(body, body.raw, info)
+            )
         except CodecError as error:
             raise service_error(error) from error
-        if audio is None or (audio.sample_rate, audio.channels) != (info.sample_rate, info.channels):
+
+    def _of_wav(self, content: bytes, info: ModelInfo) -> Pcm | None:
+        wav = open_wav(content, self._limits)
+        if wav is None or (wav.sample_rate, wav.channels) != (info.sample_rate, info.channels):
             return None
-        return audio.samples.T
+        return _pcm_of(wav.content, wav.encoding, wav.channels)
+
+    def _of_raw(self, body: AudioBody, raw: RawFormat, info: ModelInfo) -> Pcm | None:
+        count_pcm(body.content, raw.format, raw.sample_rate, self._limits, raw.channels)
+        if (raw.sample_rate, raw.channels) != (info.sample_rate, info.channels):
+            return None
+        return _pcm_of(memoryview(body.content), ENCODINGS[raw.format], raw.channels)
 
 
-def write_samples(samples: NDArray[np.float32], sample_rate: int, audio_format: AudioFormat) -> bytes:
-    """A file of samples `[sample, channel]` that a model gave.
+def form_of(audio_format: AudioFormat) -> SampleForm:
+    """The form of samples that are to become a file of the format."""
+    return SampleForm.F32 if audio_format == "pcm_f32le" else SampleForm.S16
 
-    Raises `ServiceError` INTERNAL for NaN and infinity: that is the model's fault, not the caller's.
-    """
-    try:
-        return encode_audio(samples.T, sample_rate, audio_format)
-    except CodecError as error:
-        raise ServiceError(Condition.INTERNAL, f"the model gave no sound audio: {error}") from error
+
+def _pcm_of(content: memoryview, encoding: Encoding, channels: int) -> Pcm | None:
+    """Samples of one encoding; None for what takes too long to convert here."""
+    if encoding == "s16":
+        return Pcm(content, SampleForm.S16, len(content) // (2 * channels))
+    if len(content) > _INLINE_BYTES:
+        return None
+    samples = np.ascontiguousarray(decode(content, encoding, channels).T, "<f4")
+    return Pcm(samples.tobytes(), SampleForm.F32, len(samples))
 
 
 def _raw_fields(raw: RawFormat | None) -> dict[str, str | int] | None:

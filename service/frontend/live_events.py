@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from service.samples import SampleForm
+
 
 class Given(NamedTuple):
-    """Input for the codec: float32 samples or u16 codes of so many samples or frames.
+    """Input for the codec: samples of the form, or u16 codes, of so many samples or frames.
 
     `n_q`: of the frames that it completes, or has.
     """
@@ -13,6 +15,7 @@ class Given(NamedTuple):
     payload: bytes | memoryview
     items: int
     n_q: int
+    form: SampleForm = SampleForm.F32
 
 
 @dataclass(frozen=True, slots=True)

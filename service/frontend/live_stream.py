@@ -22,6 +22,7 @@ from service.frontend.worker_link import WorkerLink, failure
 from service.ipc import Kind, Message, Operation
 from service.model_info import ModelInfo
 from service.request_context import CALLER
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 
 _NOTHING_CONSUMED = 0xFFFF_FFFF
@@ -33,11 +34,18 @@ class LiveStream:
 
     The transport calls `send`, `flush` and `finish` as messages come and iterates over `events`. Input
     counts against the window until the output made of it has been taken from `events` and the next one is
-    asked for: a client that does not read is thereby not read from, and its slot is not stepped.
+    asked for: a client that does not read is thereby not read from, and its slot is not stepped. `form`: of
+    samples that come out.
     """
 
     def __init__(
-        self, operation: Operation, info: ModelInfo, n_q: int, limits: StreamLimits, start: Start = AT_ZERO
+        self,
+        operation: Operation,
+        info: ModelInfo,
+        n_q: int,
+        limits: StreamLimits,
+        start: Start = AT_ZERO,
+        form: SampleForm = SampleForm.F32,
     ) -> None:
         self.info = info
         self.n_q = n_q
@@ -45,6 +53,7 @@ class LiveStream:
         self.items_out = 0
         self._operation = operation
         self._limits = limits
+        self._form = form
         self._prime = start.prime
         # Both are of the first segment only.
         self._shift, self._hidden = _numbering(operation, info, start)
@@ -85,7 +94,9 @@ class LiveStream:
     async def open(self, router: Router) -> None:
         """Get a slot and prime it. Raises the `ServiceError` of a worker that has none, or UNAVAILABLE."""
         self._link = router.pick(self.info, stream=True)
-        self._session = self._link.open_stream(self._operation, self.n_q, self._events.put, CALLER.get())
+        self._session = self._link.open_stream(
+            self._operation, self.n_q, self._events.put, CALLER.get(), self._form
+        )
         event = await self._events.take()
         if not isinstance(event, Message) or event.kind is not Kind.OPENED:
             raise _error_of(event)
@@ -177,7 +188,7 @@ class LiveStream:
 
     def _data(self, message: Message) -> Data | None:
         is_codes = self._operation is Operation.ENCODE
-        item_bytes = 2 * message.n_q if is_codes else 4 * self.info.channels
+        item_bytes = 2 * message.n_q if is_codes else self._form.sample_bytes * self.info.channels
         data: Data | None = Data(message.value + self._shift, message.n_q, bytes(message.payload))
         if self._hidden and data is not None:
             data = data.part(item_bytes, self._hidden)
@@ -186,10 +197,10 @@ class LiveStream:
         return data
 
     def _put(self, given: Given) -> None:
-        payload, items, n_q = given
+        payload, items, n_q, form = given
         self._outstanding.append((self._sequence, items))
         self._outstanding_items += items
-        self._send(Message(Kind.DATA, self._session, 0, n_q, self._sequence, payload=payload))
+        self._send(Message(Kind.DATA, self._session, 0, n_q, self._sequence, payload=payload, form=form))
         self._sequence += 1
 
     def _settle(self, sequence: int) -> None:

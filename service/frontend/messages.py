@@ -5,7 +5,6 @@ from typing import cast
 import numpy as np
 from google.protobuf.message import Message as ProtobufMessage
 
-from codec.audio import PcmFormat
 from codec.tokens import NO_SIDE, Labels, SideInformation
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend.live_events import GoAway
@@ -14,12 +13,13 @@ from service.frontend.router import Router
 from service.frontend.selector import ModelSelector
 from service.item import make_side
 from service.model_info import ModelInfo
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 
-_PCM_FORMATS: dict[int, PcmFormat] = {
-    pb.PCM_FORMAT_UNSPECIFIED: "pcm_s16le",
-    pb.PCM_FORMAT_S16LE: "pcm_s16le",
-    pb.PCM_FORMAT_F32LE: "pcm_f32le",
+_FORMS: dict[int, SampleForm] = {
+    pb.PCM_FORMAT_UNSPECIFIED: SampleForm.S16,
+    pb.PCM_FORMAT_S16LE: SampleForm.S16,
+    pb.PCM_FORMAT_F32LE: SampleForm.F32,
 }
 
 
@@ -41,12 +41,12 @@ def rate_of(holder: ProtobufMessage) -> Rate:
     return Rate(n_q=rate.n_q) if which == "n_q" else Rate(bitrate_bps=rate.bitrate_bps)
 
 
-def pcm_format_of(value: int) -> PcmFormat:
+def form_of(value: int) -> SampleForm:
     """Raises `ServiceError` INVALID_ARGUMENT for a number that no format has."""
-    if value not in _PCM_FORMATS:
+    if value not in _FORMS:
         message = f"PCM format {value} is unknown; use PCM_FORMAT_S16LE or PCM_FORMAT_F32LE"
         raise ServiceError(Condition.INVALID_ARGUMENT, message)
-    return _PCM_FORMATS[value]
+    return _FORMS[value]
 
 
 def is_bulk(priority: int) -> bool:
@@ -57,9 +57,9 @@ def is_bulk(priority: int) -> bool:
     return priority == pb.PRIORITY_BULK
 
 
-def pcm_format_value(pcm_format: PcmFormat) -> pb.PcmFormat.ValueType:
-    """The number of a format."""
-    return pb.PCM_FORMAT_S16LE if pcm_format == "pcm_s16le" else pb.PCM_FORMAT_F32LE
+def pcm_format_value(form: SampleForm) -> pb.PcmFormat.ValueType:
+    """The number of a form."""
+    return pb.PCM_FORMAT_S16LE if form is SampleForm.S16 else pb.PCM_FORMAT_F32LE
 
 
 def tokens_version(router: Router, model: pb.ModelRef, token_space: str) -> ModelInfo:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codec.tokens import NO_SIDE, Labels, SideInformation
 from service.config import Limits
@@ -16,6 +15,7 @@ from service.frontend.worker_link import Job
 from service.ipc import MAX_PAYLOAD_BYTES, Message, Operation
 from service.item import Item, check_labels, check_side, make_side
 from service.model_info import ModelInfo
+from service.samples import Pcm, SampleForm
 from service.status import Condition, ServiceError
 
 _ITEM_HEADROOM_BYTES = 64
@@ -35,11 +35,16 @@ class EncodedAudio:
 
 @dataclass(frozen=True, slots=True)
 class DecodedAudio:
-    """`samples` float32 `[sample, channel]` at the model's rate."""
+    """`pcm` at the model's rate."""
 
     info: ModelInfo
     n_q: int
-    samples: NDArray[np.float32]
+    pcm: Pcm
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.pcm.n_samples / self.info.sample_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +83,24 @@ class Operations:
             )
         # Before the audio is looked at: a service that is full has no time for that.
         self.router.pick(info).check_room(call)
-        samples = await self.intake.read(body, info, call)
-        audio = np.ascontiguousarray(samples, "<f4").reshape(-1).view(np.uint8).data
-        check_labels(labels, len(samples), info)
+        pcm = await self.intake.read(body, info, call)
+        check_labels(labels, pcm.n_samples, info)
         if info.streamable:
-            result = await self._run(info, Operation.ENCODE, n_q, audio, len(samples), call)
-            return EncodedAudio(info, n_q, bytes(result.payload), len(samples))
+            job = Job(Operation.ENCODE, n_q, pcm.content, pcm.n_samples / info.sample_rate, pcm.form)
+            result = await self._run(info, job, call)
+            return EncodedAudio(info, n_q, bytes(result.payload), pcm.n_samples)
         side = make_side([], labels, None, info.label_format)
-        content = Item(len(samples), audio, side).pack()
-        result = await self._run(info, Operation.ENCODE, n_q, content, len(samples), call)
+        content = Item(pcm.n_samples, pcm.content, side).pack()
+        job = Job(Operation.ENCODE, n_q, content, pcm.n_samples / info.sample_rate, pcm.form)
+        result = await self._run(info, job, call)
         item = Item.parse(result.payload, info.label_format)
         return EncodedAudio(info, n_q, item.body, item.n_samples, item.side)
 
-    async def decode(self, body: CodesBody, info: ModelInfo, call: Call) -> DecodedAudio:
+    async def decode(self, body: CodesBody, info: ModelInfo, form: SampleForm, call: Call) -> DecodedAudio:
         """Codes to audio, by a version that `Router.resolve_tokens` found."""
         frames = check_codes(body.codes, body.n_q, info)
         if not info.streamable:
-            return await self._decode_item(body, frames, info, call)
+            return await self._decode_item(body, frames, info, form, call)
         if body.side is not NO_SIDE:
             check_side(body.side, 0, frames, info)
         n_samples = frames * info.hop_samples - info.delay_samples
@@ -107,24 +113,29 @@ class Operations:
             raise _invalid(
                 f"{frames} frames give {n_samples} samples, not {body.n_samples}; the tokens are damaged"
             )
-        result = await self._run(info, Operation.DECODE, body.n_q, body.codes, n_samples, call)
-        samples = np.frombuffer(result.payload, "<f4").reshape(-1, info.channels)
-        return DecodedAudio(info, body.n_q, samples[: body.n_samples])
+        job = Job(Operation.DECODE, body.n_q, body.codes, n_samples / info.sample_rate, form)
+        result = await self._run(info, job, call)
+        wanted = n_samples if body.n_samples is None else body.n_samples
+        content = memoryview(result.payload)[: wanted * info.channels * form.sample_bytes]
+        return DecodedAudio(info, body.n_q, Pcm(content, form, wanted))
 
     async def reconstruct(
         self,
         body: AudioBody,
         selector: ModelSelector,
         rate: Rate,
+        form: SampleForm,
         call: Call,
         labels: Labels | None = None,
     ) -> DecodedAudio:
         """Audio to codes to audio of the same length, by one version."""
         encoded = await self.encode(body, selector, rate, call, labels)
         codes = CodesBody(encoded.codes, encoded.n_q, encoded.n_samples, encoded.side)
-        return await self.decode(codes, encoded.info, call)
+        return await self.decode(codes, encoded.info, form, call)
 
-    async def _decode_item(self, body: CodesBody, frames: int, info: ModelInfo, call: Call) -> DecodedAudio:
+    async def _decode_item(
+        self, body: CodesBody, frames: int, info: ModelInfo, form: SampleForm, call: Call
+    ) -> DecodedAudio:
         n_samples = body.n_samples
         if n_samples is None:
             raise _invalid(f"{info.model} decodes whole items only; say how many samples there were")
@@ -133,21 +144,13 @@ class Operations:
         self._check_length(n_samples, info)
         check_side(body.side, n_samples, frames, info)
         content = Item(n_samples, body.codes, body.side).pack()
-        result = await self._run(info, Operation.DECODE, body.n_q, content, n_samples, call)
+        job = Job(Operation.DECODE, body.n_q, content, n_samples / info.sample_rate, form)
+        result = await self._run(info, job, call)
         item = Item.parse(result.payload, None)
-        return DecodedAudio(info, body.n_q, np.frombuffer(item.body, "<f4").reshape(-1, info.channels))
+        return DecodedAudio(info, body.n_q, Pcm(item.body, form, n_samples))
 
-    async def _run(
-        self,
-        info: ModelInfo,
-        operation: Operation,
-        n_q: int,
-        payload: bytes | memoryview,
-        n_samples: int,
-        call: Call,
-    ) -> Message:
-        check_size(len(payload), n_samples, info)
-        job = Job(operation, n_q, payload, n_samples / info.sample_rate)
+    async def _run(self, info: ModelInfo, job: Job, call: Call) -> Message:
+        check_size(len(job.payload), round(job.audio_seconds * info.sample_rate), info)
         call.quota.queue(job.audio_seconds)
         try:
             return await self.router.pick(info).run(job, call)

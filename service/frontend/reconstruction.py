@@ -11,6 +11,7 @@ from service.frontend.live_stream import LiveStream
 from service.frontend.router import Router
 from service.ipc import Operation
 from service.model_info import ModelInfo
+from service.samples import SampleForm
 from service.status import ServiceError
 
 
@@ -23,13 +24,21 @@ class Reconstruction:
     """
 
     def __init__(
-        self, info: ModelInfo, n_q: int, limits: StreamLimits, start: Start = AT_ZERO, *, tokens: bool = False
+        self,
+        info: ModelInfo,
+        n_q: int,
+        limits: StreamLimits,
+        start: Start = AT_ZERO,
+        form: SampleForm = SampleForm.F32,
+        *,
+        tokens: bool = False,
     ) -> None:
         half = replace(limits, window_seconds=limits.window_seconds / 2)
         # The decoder must be primed with codes, so those of the prime are told to it and to nobody else.
         told = Start(start.first_frame - start.hidden_frames, start.prime)
         self._encoder = LiveStream(Operation.ENCODE, info, n_q, half, told)
-        self._decoder = LiveStream(Operation.DECODE, info, n_q, half, replace(start, prime=()))
+        self._decoder = LiveStream(Operation.DECODE, info, n_q, half, replace(start, prime=()), form)
+        self._item_bytes = form.sample_bytes * info.channels
         self._tokens = tokens
         self._first_frame = start.first_frame
         self._ends = deque([start.first_frame * info.hop_samples])
@@ -105,7 +114,7 @@ class Reconstruction:
 
     async def events(self) -> AsyncIterator[Event]:
         """As in `LiveStream`; `Data` is audio."""
-        item_bytes = 4 * self.info.channels
+        item_bytes = self._item_bytes
         async for event in self._decoder.events():
             if isinstance(event, Data):
                 data = event.part(item_bytes, 0, self._ends[0])

@@ -21,7 +21,7 @@ from service.frontend.capacity import capacity_page
 from service.frontend.content_type import audio_body
 from service.frontend.http_errors import error_response
 from service.frontend.http_request import Outcome, RequestRunner, header
-from service.frontend.intake import AudioBody
+from service.frontend.intake import AudioBody, form_of
 from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
 from service.frontend.queries import (
     DecodeQuery,
@@ -124,23 +124,24 @@ class RestApi:
         info = self._operations.router.resolve_tokens(query.selector, tokens.token_space)
         _check_format(tokens, info)
         codes = CodesBody(to_wire(tokens.codes), tokens.n_q, tokens.n_samples, tokens.side)
-        decoded = await self._operations.decode(codes, info, call)
+        decoded = await self._operations.decode(codes, info, form_of(query.format), call)
         return await self._audio(decoded, query.format, call)
 
     async def _reconstruct(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = reconstruct_query(request.scope["query_string"])
         call.bulk = _is_bulk(request)
         audio = audio_body(header(request, b"content-type"), body)
-        decoded = await self._operations.reconstruct(audio, query.selector, query.rate, call)
+        form = form_of(query.format)
+        decoded = await self._operations.reconstruct(audio, query.selector, query.rate, form, call)
         return await self._audio(decoded, query.format, call)
 
     async def _audio(self, decoded: DecodedAudio, audio_format: AudioFormat, call: Call) -> Outcome:
         rate, channels = decoded.info.sample_rate, decoded.info.channels
-        content = await self._operations.intake.write(decoded.samples, rate, audio_format, call)
+        content = await self._operations.intake.write(decoded.pcm, decoded.info, audio_format, call)
         media_type = _AUDIO_TYPES.get(audio_format, _BYTES_TYPE)
         if audio_format == "pcm_s16le":
             media_type = f"audio/L16;rate={rate};channels={channels};endianness=little-endian"
-        return Outcome(content, media_type, decoded.info, len(decoded.samples) / rate)
+        return Outcome(content, media_type, decoded.info, decoded.seconds)
 
     def _read_cdc(self, reader: CdcReader) -> Tokens:
         try:

@@ -62,8 +62,8 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
             tokens = request.tokens
             side = messages.side_of(tokens, info)
             codes = CodesBody(tokens.codes, tokens.n_q, request.n_samples or None, side)
-            decoded = await self._operations.decode(codes, info, call)
-            return await self._decode_response(decoded, request.format, call)
+            form = messages.form_of(request.format)
+            return _decode_response(await self._operations.decode(codes, info, form, call))
 
         return await self._run("decode", context, work)
 
@@ -73,9 +73,10 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         async def work(call: Call) -> tuple[pb.DecodeResponse, float]:
             call.bulk = messages.is_bulk(request.priority)
             labels = messages.labels_of(request.labels)
-            decoded = await self._operations.reconstruct(*_audio_request(request), call, labels)
             wanted = request.pcm.format if request.WhichOneof("audio") == "pcm" else 0
-            return await self._decode_response(decoded, wanted, call)
+            form = messages.form_of(wanted)
+            audio = _audio_request(request)
+            return _decode_response(await self._operations.reconstruct(*audio, form, call, labels))
 
         return await self._run("reconstruct", context, work)
 
@@ -127,21 +128,6 @@ class CodecServicer(codec_pb2_grpc.CodecServicer):
         finally:
             self._metrics.request_ended(operation, condition, call, seconds)
 
-    async def _decode_response(
-        self, decoded: DecodedAudio, wanted: int, call: Call
-    ) -> tuple[pb.DecodeResponse, float]:
-        info = decoded.info
-        pcm_format = messages.pcm_format_of(wanted)
-        samples = await self._operations.intake.write(decoded.samples, info.sample_rate, pcm_format, call)
-        pcm = pb.RawPcm(
-            format=messages.pcm_format_value(pcm_format),
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            samples=samples,
-        )
-        response = pb.DecodeResponse(identity=messages.identity(info), pcm=pcm, n_q=decoded.n_q)
-        return response, len(decoded.samples) / info.sample_rate
-
 
 class ModelsServicer(codec_pb2_grpc.ModelsServicer):
     """What is served."""
@@ -171,7 +157,7 @@ def _audio_request(request: pb.EncodeRequest) -> tuple[AudioBody, Any, Any]:
     if request.WhichOneof("audio") != "pcm":
         return AudioBody(request.file), selector, rate
     pcm = request.pcm
-    raw = RawFormat(messages.pcm_format_of(pcm.format), pcm.sample_rate, pcm.channels)
+    raw = RawFormat(messages.form_of(pcm.format).pcm_format, pcm.sample_rate, pcm.channels)
     return AudioBody(pcm.samples, raw), selector, rate
 
 
@@ -182,3 +168,15 @@ def _encode_response(encoded: EncodedAudio) -> pb.EncodeResponse:
         n_samples=encoded.n_samples,
         sample_rate=encoded.info.sample_rate,
     )
+
+
+def _decode_response(decoded: DecodedAudio) -> tuple[pb.DecodeResponse, float]:
+    info = decoded.info
+    pcm = pb.RawPcm(
+        format=messages.pcm_format_value(decoded.pcm.form),
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        samples=bytes(decoded.pcm.content),
+    )
+    response = pb.DecodeResponse(identity=messages.identity(info), pcm=pcm, n_q=decoded.n_q)
+    return response, decoded.seconds

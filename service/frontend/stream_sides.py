@@ -5,12 +5,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from codec.audio import PcmFormat
-from codec.audio.pcm import ENCODING_BYTES, Encoding, decode
+from codec.audio.signal import check_values
 from codec.errors import CodecError
 from proto.codec.v1 import codec_pb2 as pb
 from service.frontend import messages
-from service.frontend.intake import write_samples
 from service.frontend.live_events import Codes, Data, Event, Flushed, Given, GoAway, Start, StreamLimits
 from service.frontend.live_stream import LiveStream
 from service.frontend.operations import check_codes
@@ -19,9 +17,8 @@ from service.frontend.reconstruction import Reconstruction
 from service.frontend.router import Router
 from service.ipc import Operation
 from service.model_info import ModelInfo
+from service.samples import SampleForm
 from service.status import Condition, ServiceError, service_error
-
-_ENCODINGS: dict[PcmFormat, Encoding] = {"pcm_s16le": "s16", "pcm_f32le": "f32"}
 
 
 class Stream(Protocol):
@@ -100,7 +97,7 @@ class StreamSide(Protocol):
 class _AudioIn:
     """What encoding and reconstruction have in common."""
 
-    _encoding: Encoding = "s16"
+    _form_in = SampleForm.S16
 
     async def feed(self, stream: Stream, request: pb.AudioChunk) -> None:
         """Part of `StreamSide`."""
@@ -114,7 +111,7 @@ class _AudioIn:
         self, request: pb.OpenEncode | pb.OpenReconstruct, router: Router, limits: StreamLimits
     ) -> tuple[ModelInfo, int, Start]:
         info = router.resolve(messages.selector_of(request.model))
-        self._encoding = _ENCODINGS[messages.pcm_format_of(request.format)]
+        self._form_in = messages.form_of(request.format)
         if request.sample_rate not in (0, info.sample_rate):
             raise _invalid(f"sample_rate is {request.sample_rate}; resample to {info.sample_rate}")
         n_q = resolve_n_q(messages.rate_of(request), info)
@@ -127,26 +124,25 @@ class _AudioIn:
         if request.HasField("rate"):
             n_q = resolve_n_q(messages.rate_of(request), info)
         packed = request.samples
-        item_bytes = ENCODING_BYTES[self._encoding] * info.channels
+        item_bytes = self._form_in.sample_bytes * info.channels
         items, rest = divmod(len(packed), item_bytes)
         if rest:
             raise _invalid(f"{len(packed)} bytes are no whole samples of {item_bytes} bytes")
-        try:
-            samples = decode(packed, self._encoding, info.channels)
-        except CodecError as error:
-            raise service_error(error) from error
-        return Given(np.ascontiguousarray(samples.T, "<f4").tobytes(), items, n_q)
+        if self._form_in is SampleForm.F32:
+            try:
+                check_values(np.frombuffer(packed, "<f4"))
+            except CodecError as error:
+                raise service_error(error) from error
+        return Given(packed, items, n_q, self._form_in)
 
 
 class _AudioOut:
     """What decoding and reconstruction have in common."""
 
-    _format: PcmFormat = "pcm_s16le"
+    _form_out = SampleForm.S16
 
-    def _chunk(self, info: ModelInfo, data: Data) -> pb.PcmChunk:
-        samples = np.frombuffer(data.payload, "<f4").reshape(-1, info.channels)
-        pcm = write_samples(samples, info.sample_rate, self._format)
-        return pb.PcmChunk(first_sample=data.first, samples=pcm)
+    def _chunk(self, data: Data) -> pb.PcmChunk:
+        return pb.PcmChunk(first_sample=data.first, samples=data.payload)
 
 
 class EncodeSide(_AudioIn):
@@ -184,11 +180,11 @@ class DecodeSide(_AudioOut):
     def open(self, request: pb.OpenDecode, router: Router, limits: StreamLimits) -> LiveStream:
         """Part of `StreamSide`."""
         info = messages.tokens_version(router, request.model, request.token_space)
-        self._format = messages.pcm_format_of(request.format)
+        self._form_out = messages.form_of(request.format)
         prime = [_given_codes(tokens, info) for tokens in request.prime]
         start = _start(request.first_frame, prime, 1)
         _check_prime(start, info.prime_frames(Operation.DECODE), info, limits)
-        return LiveStream(Operation.DECODE, info, info.codebooks, limits, start)
+        return LiveStream(Operation.DECODE, info, info.codebooks, limits, start, self._form_out)
 
     async def feed(self, stream: Stream, request: pb.Tokens) -> None:
         """Part of `StreamSide`."""
@@ -205,7 +201,7 @@ class DecodeSide(_AudioOut):
     def response(self, stream: LiveStream, event: Event) -> pb.StreamDecodeResponse:
         """Part of `StreamSide`."""
         if isinstance(event, Data):
-            return pb.StreamDecodeResponse(audio=self._chunk(stream.info, event))
+            return pb.StreamDecodeResponse(audio=self._chunk(event))
         return pb.StreamDecodeResponse(**_control(stream, event))
 
     def summary(self, stream: LiveStream) -> pb.StreamDecodeResponse:
@@ -222,8 +218,8 @@ class ReconstructSide(_AudioIn, _AudioOut):
     def open(self, request: pb.OpenReconstruct, router: Router, limits: StreamLimits) -> Reconstruction:
         """Part of `StreamSide`."""
         info, n_q, start = self._open(request, router, limits)
-        self._format = messages.pcm_format_of(request.format)
-        stream = Reconstruction(info, n_q, limits, start, tokens=request.tokens)
+        self._form_out = messages.form_of(request.format)
+        stream = Reconstruction(info, n_q, limits, start, self._form_out, tokens=request.tokens)
         _check_prime(start, stream.prime_frames, info, limits)
         return stream
 
@@ -235,7 +231,7 @@ class ReconstructSide(_AudioIn, _AudioOut):
     def response(self, stream: Reconstruction, event: Event) -> pb.StreamReconstructResponse:
         """Part of `StreamSide`."""
         if isinstance(event, Data):
-            return pb.StreamReconstructResponse(audio=self._chunk(stream.info, event))
+            return pb.StreamReconstructResponse(audio=self._chunk(event))
         if isinstance(event, Codes):
             return pb.StreamReconstructResponse(tokens=_tokens(event.data))
         return pb.StreamReconstructResponse(**_control(stream, event))

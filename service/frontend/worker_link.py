@@ -15,6 +15,7 @@ from service.histogram import SECONDS, Histogram
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
 from service.places import check_place
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 
 logger = logging.getLogger(__name__)
@@ -34,12 +35,13 @@ _FAILURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One-shot work for a worker; `audio_seconds` is what it weighs."""
+    """One-shot work for a worker; `audio_seconds` is what it weighs, `form` that of samples in or out."""
 
     operation: Operation
     n_q: int
     payload: bytes | memoryview
     audio_seconds: float
+    form: SampleForm
 
 
 class LinkOwner(Protocol):
@@ -151,8 +153,17 @@ class WorkerLink(asyncio.Protocol):
         call.run_us += result.run_us
         return result
 
-    def open_stream(self, operation: Operation, n_q: int, sink: StreamSink, caller: str = "") -> int:
+    def open_stream(
+        self,
+        operation: Operation,
+        n_q: int,
+        sink: StreamSink,
+        caller: str = "",
+        form: SampleForm = SampleForm.F32,
+    ) -> int:
         """Ask for a live stream and return its session; OPENED or FAILED comes to `sink`.
+
+        `form`: of the samples that it is to give.
 
         Raises `ServiceError` UNAVAILABLE if the worker is gone.
         """
@@ -160,7 +171,7 @@ class WorkerLink(asyncio.Protocol):
             raise ServiceError(Condition.UNAVAILABLE, "the worker is gone; open the stream again")
         session = self._new_session()
         self._streams[session] = sink
-        self._write(Message(Kind.OPEN, session, operation, n_q, _number_of(caller)))
+        self._write(Message(Kind.OPEN, session, operation, n_q, _number_of(caller), form=form))
         return session
 
     def send(self, message: Message) -> None:
@@ -270,6 +281,7 @@ def _job_message(job: Job, session: int, call: Call) -> Message:
         _number_of(call.caller),
         call.deadline_ns,
         payload=job.payload,
+        form=job.form,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.ipc import Operation
+from service.samples import SampleForm
 from service.worker.cutter import CutItem
 from service.worker.engine import Piece
 from service.worker.session import SessionKey
@@ -30,6 +31,11 @@ class ItemJob:
     started_ns: int = field(default=0, init=False)
     run_ns: int = field(default=0, init=False)
     done: list[Piece] = field(default_factory=list, init=False)
+
+    @property
+    def form(self) -> SampleForm:
+        """The form of samples that are given."""
+        return self.item.form
 
     @property
     def operation(self) -> Operation:

@@ -154,11 +154,11 @@ class ItemScheduler:
         held = self._queue.jobs.held(caller, bulk=bulk)
         check_place(held, self._config.max_jobs, len(self._queue), bulk=bulk)
         payload.check_n_q(message.n_q, self._model.geometry)
-        operation, now_ns = Operation(message.operation), self._clock()
+        now_ns = self._clock()
         if 0 < message.value <= now_ns:
             text = "the deadline had passed on arrival; allow more time"
             raise ServiceError(Condition.DEADLINE_EXCEEDED, text)
-        item = self._model.cutter.cut(operation, message.payload, message.n_q)
+        item = self._model.cutter.cut(message)
         frames = [self._model.cutter.frames(piece) for piece in item.pieces]
         seconds = self._model.geometry.frame_seconds
         job = ItemJob(key, message.n_q, item, frames, seconds, arrived_ns=now_ns, deadline_ns=message.value)

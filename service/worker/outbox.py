@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.ipc import Kind, Message, Operation
+from service.samples import pack
 from service.status import ServiceError
 from service.worker.item_job import ItemJob
 from service.worker.session import Session, SessionKey
@@ -45,7 +46,7 @@ class Outbox:
         """The whole answer to a job."""
         outputs = job.outputs
         items = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
-        self.answer(job, _payload(job.operation, items))
+        self.answer(job, _payload(job, items))
 
     def answer(self, job: Session | ItemJob, payload: bytes) -> None:
         """The payload that a job was for, and where the time went."""
@@ -57,6 +58,7 @@ class Outbox:
             queue_us=_microseconds(job.started_ns - job.arrived_ns),
             run_us=_microseconds(job.run_ns),
             payload=payload,
+            form=job.form,
         )
         self._emit(job.key.connection, message)
 
@@ -76,7 +78,8 @@ class Outbox:
             value=first,
             queue_us=_microseconds(queue_ns),
             run_us=_microseconds(run_ns),
-            payload=_payload(stream.operation, items),
+            payload=_payload(stream, items),
+            form=stream.form,
         )
         self._emit(stream.key.connection, message)
 
@@ -85,6 +88,8 @@ def _microseconds(duration_ns: int) -> int:
     return min(0xFFFF_FFFF, max(0, duration_ns // 1000))
 
 
-def _payload(operation: Operation, items: NDArray[Any]) -> bytes:
-    """Codes `[frame, n_q]` as u16 or samples `[sample, channel]` as float32, little-endian."""
-    return items.astype("<u2" if operation == Operation.ENCODE else "<f4", copy=False).tobytes()
+def _payload(session: Session, items: NDArray[Any]) -> bytes:
+    """Codes `[frame, n_q]` as little-endian u16, or samples `[sample, channel]`, finite, in their form."""
+    if session.operation == Operation.ENCODE:
+        return items.astype("<u2", copy=False).tobytes()
+    return pack(items, session.form)

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.ipc import Message, Operation
+from service.ipc import Message, Operation, ProtocolError
+from service.samples import SampleForm, unpack
 from service.status import Condition, ServiceError
 from service.worker.engine import Geometry
 from service.worker.segment import Items
@@ -16,7 +17,7 @@ def parse(operation: Operation, message: Message, n_q: int, geometry: Geometry) 
     range: nothing of the kind may reach the model, where it would be a fault of everybody's step.
     """
     if operation == Operation.ENCODE:
-        return samples_of(message.payload, geometry.channels)
+        return samples_of(message.payload, message.form, geometry.channels)
     return codes_of(message.payload, n_q, geometry.codebook_size).astype(np.int64)
 
 
@@ -26,12 +27,21 @@ def check_n_q(n_q: int, geometry: Geometry) -> None:
         raise _invalid(f"n_q is {n_q}; this model has codebooks 1..{geometry.codebooks}")
 
 
-def samples_of(payload: bytes | memoryview, channels: int) -> NDArray[np.float32]:
+def form_of(number: int) -> SampleForm:
+    """The form of that number; raises `ProtocolError` for another, which no sound front end sends."""
+    try:
+        return SampleForm(number)
+    except ValueError as error:
+        raise ProtocolError(f"form {number} of samples") from error
+
+
+def samples_of(payload: bytes | memoryview, form_number: int, channels: int) -> NDArray[np.float32]:
     """Finite samples `[sample, channel]`; raises `ServiceError` for anything else."""
-    if len(payload) % (4 * channels):
-        raise _invalid(f"{len(payload)} bytes are not whole float32 samples of {channels} channels")
-    samples = np.frombuffer(payload, "<f4").reshape(-1, channels)
-    if not np.isfinite(samples).all():
+    form = form_of(form_number)
+    if len(payload) % (form.sample_bytes * channels):
+        raise _invalid(f"{len(payload)} bytes are not whole {form.name} samples of {channels} channels")
+    samples = unpack(payload, form, channels)
+    if form is SampleForm.F32 and not np.isfinite(samples).all():
         raise _invalid("audio holds NaN or infinity; clean it before sending")
     return samples
 

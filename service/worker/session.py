@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from service.ipc import Operation
+from service.samples import SampleForm
 from service.worker.engine import Geometry
 from service.worker.segment import Segment
 from service.worker.slots import Lease
@@ -33,8 +34,8 @@ class Session:
     """State of one session; everything causal is a stream, so a job is a stream that is flushed at once.
 
     `deadline_ns`: monotonic clock, 0 = none. `caller`, `bulk`, `order_ns`: see `Queued`. `outputs`: what a
-    job has given so far. `paced_ns`: when a real-time source would have spoken what was served. `due_ns`:
-    when a live source, which sends as it speaks, has its next message.
+    job has given so far. `form`: of samples that are given. `paced_ns`: when a real-time source would have
+    spoken what was served. `due_ns`: when a live source, which sends as it speaks, has its next message.
     """
 
     key: SessionKey
@@ -48,6 +49,7 @@ class Session:
     caller: int = field(default=0, init=False)
     bulk: bool = field(default=False, init=False)
     order_ns: int = field(default=0, init=False)
+    form: SampleForm = field(default=SampleForm.F32, init=False)
     started_ns: int = field(default=0, init=False)
     run_ns: int = field(default=0, init=False)
     paced_ns: int = field(default=0, init=False)

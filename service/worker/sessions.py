@@ -8,6 +8,7 @@ from service.places import check_place
 from service.status import Condition, ServiceError
 from service.worker.engine import Geometry
 from service.worker.job_queue import JobQueue
+from service.worker.payload import form_of
 from service.worker.session import Session, SessionKey
 from service.worker.slots import SlotPool
 
@@ -44,11 +45,12 @@ class Sessions:
     def create(self, key: SessionKey, message: Message, now_ns: int) -> Session:
         """A session with a row of its own, for a JOB, a BULK or an OPEN.
 
-        Raises `ProtocolError` for a session that exists, `ServiceError` OVERLOADED when all rows are held,
-        or as many of those of jobs as one caller may hold.
+        Raises `ProtocolError` for a session that exists and a form that does not, `ServiceError` OVERLOADED
+        when all rows are held, or as many of those of jobs as one caller may hold.
         """
         if key in self._all:
             raise ProtocolError(f"session {key.session} exists already")
+        form = form_of(message.form)
         is_job, bulk = message.kind is not Kind.OPEN, message.kind is Kind.BULK
         rows = self._job_rows if is_job else self._stream_rows
         if is_job:
@@ -68,6 +70,7 @@ class Sessions:
             deadline_ns=message.value if is_job else 0,
         )
         session.caller, session.bulk = message.sequence, bulk
+        session.form = form
         self._all[key] = session
         if not is_job:
             self._streams[key] = session

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from service.ipc import Kind, Message, MessageReader, Operation
 from service.model_info import ModelInfo
+from service.samples import SampleForm, pack, unpack
 from service.status import Condition
 
 HOP_SAMPLES = 320
@@ -60,6 +61,11 @@ def decode(codes: Codes) -> Samples:
     return np.repeat(codes[:, 0].astype(np.float32) / np.float32(511.5) - np.float32(1), HOP_SAMPLES)
 
 
+def heard(message: Message) -> Samples:
+    """The samples of a JOB or DATA."""
+    return unpack(message.payload, SampleForm(message.form), 1)[:, 0]
+
+
 def frames_of(n_samples: int) -> int:
     """Frames of a flushed stream."""
     return -(-(n_samples + DELAY_SAMPLES) // HOP_SAMPLES)
@@ -69,6 +75,7 @@ def frames_of(n_samples: int) -> int:
 class _Stream:
     operation: Operation
     n_q: int
+    form: SampleForm
     buffer: Samples = field(default_factory=lambda: np.empty(0, np.float32))
     received: int = 0
     frames: int = 0
@@ -80,9 +87,9 @@ class _Stream:
             first = max(0, self.frames * HOP_SAMPLES - DELAY_SAMPLES)
             samples = decode(codes)[max(0, DELAY_SAMPLES - self.frames * HOP_SAMPLES) :]
             self.frames += len(codes)
-            return 0, first, samples.tobytes()
+            return 0, first, pack(samples[:, None], self.form)
         self.n_q = message.n_q
-        samples = np.frombuffer(message.payload, "<f4")
+        samples = heard(message)
         self.received += len(samples)
         return self._encode(np.concatenate([self.buffer, samples]))
 
@@ -155,14 +162,14 @@ class EchoConnection(asyncio.Protocol):
     def _job(self, message: Message) -> None:
         self._timers.pop(message.session, None)
         if message.operation == Operation.ENCODE:
-            samples = np.frombuffer(message.payload, "<f4")
+            samples = heard(message)
             frames = frames_of(len(samples))
             codes = encode(samples, message.n_q)
             padding = encode(np.zeros((frames - len(codes)) * HOP_SAMPLES, np.float32), message.n_q)
             payload = np.concatenate([codes, padding]).tobytes()
         else:
             codes = np.frombuffer(message.payload, "<u2").reshape(-1, message.n_q)
-            payload = decode(codes)[DELAY_SAMPLES:].tobytes()
+            payload = pack(decode(codes)[DELAY_SAMPLES:, None], SampleForm(message.form))
         self._send(
             Message(Kind.RESULT, message.session, message.operation, message.n_q, run_us=1, payload=payload)
         )
@@ -172,7 +179,9 @@ class EchoConnection(asyncio.Protocol):
             text = b"all places for live streams are taken; try again later"
             self._send(Message(Kind.FAILED, message.session, value=Condition.OVERLOADED, payload=text))
             return
-        self._streams[message.session] = _Stream(Operation(message.operation), message.n_q)
+        self._streams[message.session] = _Stream(
+            Operation(message.operation), message.n_q, SampleForm(message.form)
+        )
         self._send(Message(Kind.OPENED, message.session, message.operation, message.n_q))
         self._tell(live_streams=len(self._streams))
 

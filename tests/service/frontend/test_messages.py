@@ -12,6 +12,7 @@ from service.frontend.live_events import GoAway
 from service.frontend.rate import Rate
 from service.frontend.selector import ModelSelector
 from service.model_info import ModelInfo
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 
 _ITEMS = ModelInfo(
@@ -29,11 +30,11 @@ def test_a_rate_that_is_zero_is_told_from_one_that_is_absent() -> None:
 
 
 def test_pcm_formats_are_known_or_refused() -> None:
-    assert messages.pcm_format_of(pb.PCM_FORMAT_UNSPECIFIED) == "pcm_s16le"
-    for name in ("pcm_s16le", "pcm_f32le"):
-        assert messages.pcm_format_of(messages.pcm_format_value(name)) == name
+    assert messages.form_of(pb.PCM_FORMAT_UNSPECIFIED) is SampleForm.S16
+    for form in SampleForm:
+        assert messages.form_of(messages.pcm_format_value(form)) is form
     with pytest.raises(ServiceError) as caught:
-        messages.pcm_format_of(99)
+        messages.form_of(99)
     assert caught.value.condition is Condition.INVALID_ARGUMENT
 
 

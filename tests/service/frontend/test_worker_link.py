@@ -18,6 +18,7 @@ from service.ipc import Kind, Message, Operation
 from service.logs import JsonFormatter
 from service.model_info import ModelInfo
 from service.request_context import begin_request
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 from tests.service.echo_worker import EchoConfig, EchoConnection, encode, frames_of
 
@@ -62,7 +63,7 @@ async def _linked(
 
 
 def _job() -> Job:
-    return Job(Operation.ENCODE, 4, _AUDIO.tobytes(), 0.2)
+    return Job(Operation.ENCODE, 4, _AUDIO.tobytes(), 0.2, SampleForm.F32)
 
 
 async def test_jobs_are_answered_and_weighed(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_the_worker_is_told_class_and_caller(tmp_path: Path) -> None:
         await asyncio.wait_for(owner.ready.wait(), 5)
         for caller, bulk in (("a", False), ("b", True), ("a", True)):
             with Call(5.0, caller, bulk=bulk) as call:
-                await link.run(Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2), call)
+                await link.run(Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2, SampleForm.F32), call)
         link.open_stream(Operation.ENCODE, 2, lambda message: None, "b")
         await asyncio.sleep(0.05)
         link.close()
@@ -211,7 +212,7 @@ def test_one_caller_leaves_places_for_another(tmp_path: Path) -> None:
         async with _linked(tmp_path, max_jobs=8, delay=0.2) as (link, _):
 
             async def ask(caller: str, *, bulk: bool = False) -> bool:
-                job = Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2)
+                job = Job(Operation.ENCODE, 2, _AUDIO.tobytes(), 0.2, SampleForm.F32)
                 try:
                     with Call(5.0, caller, bulk=bulk) as call:
                         await link.run(job, call)

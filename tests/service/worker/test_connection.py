@@ -59,7 +59,7 @@ def test_the_last_words_of_a_peer_are_heard(pair: Pair) -> None:
 
 
 def test_bytes_that_are_no_messages_are_an_error(pair: Pair) -> None:
-    pair[1].sendall(bytes(36))
+    pair[1].sendall(bytes(37))
     with pytest.raises(ProtocolError):
         pair[0].read()
 

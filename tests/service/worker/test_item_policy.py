@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.ipc import Operation
+from service.ipc import Kind, Message, Operation
 from service.worker.item_job import ItemJob
 from service.worker.item_policy import ItemLimits, ItemPolicy
 from service.worker.session import SessionKey
@@ -13,7 +13,7 @@ FRAME_SECONDS = 0.02
 
 def job(n_samples: int, n_q: int = 3, operation: Operation = Operation.ENCODE) -> ItemJob:
     item = audio_item(n_samples) if operation == Operation.ENCODE else reference_encoded(n_samples, n_q)
-    cut = cutter().cut(operation, item.pack(), n_q)
+    cut = cutter().cut(Message(Kind.JOB, 1, operation, n_q, payload=item.pack()))
     frames = [cutter().frames(piece) for piece in cut.pieces]
     return ItemJob(SessionKey(1, 1), n_q, cut, frames, FRAME_SECONDS, arrived_ns=0, deadline_ns=0)
 

@@ -1,6 +1,6 @@
 """Jobs stand in their order, wait while their front end is blocked, and leave when dropped."""
 
-from service.ipc import Operation
+from service.ipc import Kind, Message, Operation
 from service.worker.item_job import ItemJob
 from service.worker.item_queue import ItemQueue
 from service.worker.session import SessionKey
@@ -8,7 +8,7 @@ from tests.service.worker.item_oracle import audio_item, cutter
 
 
 def job(connection: int, session: int, order_ns: int, n_samples: int = 8) -> ItemJob:
-    item = cutter().cut(Operation.ENCODE, audio_item(n_samples).pack(), 1)
+    item = cutter().cut(Message(Kind.JOB, 1, Operation.ENCODE, 1, payload=audio_item(n_samples).pack()))
     frames = [cutter().frames(piece) for piece in item.pieces]
     made = ItemJob(SessionKey(connection, session), 1, item, frames, 0.02, arrived_ns=0, deadline_ns=0)
     made.order_ns = order_ns

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from service.ipc import Kind, Message, Operation
+from service.ipc import Kind, Message, Operation, ProtocolError
+from service.samples import SampleForm
 from service.status import Condition, ServiceError
 from service.worker import payload
 from service.worker.engine import Geometry
@@ -14,14 +15,28 @@ STEREO = Geometry(
 
 
 def parse(
-    operation: Operation, data: bytes, n_q: int = 2
+    operation: Operation, data: bytes, n_q: int = 2, form: int = SampleForm.F32
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-    return payload.parse(operation, Message(Kind.DATA, payload=data), n_q, STEREO)
+    return payload.parse(operation, Message(Kind.DATA, payload=data, form=form), n_q, STEREO)
 
 
 def test_samples_are_interleaved_float32() -> None:
     samples = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     assert np.array_equal(parse(Operation.ENCODE, samples.tobytes()), samples)
+
+
+def test_samples_of_16_bits_have_full_scale_at_1() -> None:
+    samples = np.array([[-32768, 16384], [1, 0]], np.int16)
+    parsed = parse(Operation.ENCODE, samples.tobytes(), form=SampleForm.S16)
+    assert parsed.dtype == np.float32
+    assert np.array_equal(parsed, samples / 32768)
+    with pytest.raises(ServiceError, match="whole S16"):
+        parse(Operation.ENCODE, b"12", form=SampleForm.S16)
+
+
+def test_a_form_that_does_not_exist_is_no_message() -> None:
+    with pytest.raises(ProtocolError, match="form 9"):
+        parse(Operation.ENCODE, bytes(8), form=9)
 
 
 def test_codes_are_u16_by_frame() -> None:
@@ -34,7 +49,7 @@ def test_codes_are_u16_by_frame() -> None:
 @pytest.mark.parametrize(
     ("operation", "data", "reason"),
     [
-        (Operation.ENCODE, b"1234", "whole float32"),
+        (Operation.ENCODE, b"1234", "whole F32"),
         (Operation.ENCODE, np.array([0, np.nan], np.float32).tobytes(), "NaN"),
         (Operation.ENCODE, np.array([0, -np.inf], np.float32).tobytes(), "infinity"),
         (Operation.DECODE, b"123", "whole frames"),

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.ipc import Kind, Message, Operation, ProtocolError
+from service.samples import SampleForm, pack, unpack
 from service.status import Condition
 from tests.service.worker.bench import Bench, codes_of, conditions, data, encode_job, opened, samples
 from tests.service.worker.oracle import GEOMETRY, flushed, reference_audio, reference_codes
@@ -32,6 +33,24 @@ def test_a_decode_job_drops_the_delay(frames: int) -> None:
     audio = np.frombuffer(result.payload, "<f4")
     assert len(audio) == max(0, frames * GEOMETRY.hop_samples - GEOMETRY.delay_samples)
     assert np.array_equal(audio, reference_audio(list(codes)))
+
+
+@pytest.mark.parametrize("form", SampleForm)
+def test_samples_come_and_go_in_the_form_that_a_message_names(form: SampleForm) -> None:
+    bench = Bench()
+    audio = samples(40) / 8
+    content = pack(audio[:, None], form)
+    codes = reference_codes(flushed(unpack(content, form, 1)[:, 0]))
+    bench.send(encode_job(1, audio)._replace(payload=content, form=form))
+    assert np.array_equal(codes_of(bench.run()[0]), codes[:, :3])
+    wanted = pack(reference_audio(list(codes[:, :3]))[:, None], form)
+    bench.send(Message(Kind.JOB, 2, Operation.DECODE, 3, payload=codes[:, :3].tobytes(), form=form))
+    (result,) = bench.run()
+    assert (result.payload, result.form) == (wanted, form)
+    bench.send(opened(3, Operation.DECODE)._replace(form=form), data(3, codes[:, :3].tobytes()))
+    heard = [message for message in bench.run() if message.kind is Kind.DATA]
+    assert b"".join(bytes(message.payload) for message in heard) == wanted
+    assert {message.form for message in heard} == {form}
 
 
 def test_a_short_job_is_one_step_and_equal_jobs_share_steps() -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from codec.seanet_model import SeanetCodec
-from service.ipc import Operation
+from service.ipc import Kind, Message, Operation
 from service.item import Item
 from service.worker.cutter import Cutter
 from service.worker.engine import Piece
@@ -85,9 +85,9 @@ def through(codec: SeanetCodec, samples: NDArray[np.float32]) -> tuple[Item, NDA
     """An item cut, coded, put together, and the same back."""
     info = item_info(codec)
     engine, cutter = TorchItemEngine(codec), Cutter(info, codec.config.segment_frames)
-    cut = cutter.cut(Operation.ENCODE, make_item(codec, samples).pack(), 2)
+    cut = cutter.cut(Message(Kind.JOB, 1, Operation.ENCODE, 2, payload=make_item(codec, samples).pack()))
     coded = cutter.finish(cut, [engine.encode([piece], 2)[0] for piece in cut.pieces], engine)
-    back = cutter.cut(Operation.DECODE, coded, 2)
+    back = cutter.cut(Message(Kind.JOB, 1, Operation.DECODE, 2, payload=coded))
     answer = Item.parse(cutter.finish(back, engine.decode(back.pieces), engine), None)
     heard = np.frombuffer(answer.body, "<f4").reshape(-1, codec.config.channels)
     return Item.parse(coded, info.label_format), heard
