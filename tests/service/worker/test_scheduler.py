@@ -38,7 +38,7 @@ def test_a_decode_job_drops_the_delay(frames: int) -> None:
 @pytest.mark.parametrize("form", SampleForm)
 def test_samples_come_and_go_in_the_form_that_a_message_names(form: SampleForm) -> None:
     bench = Bench()
-    audio = samples(40) / 8
+    audio = samples(40) * np.float32(0.125)
     content = pack(audio[:, None], form)
     codes = reference_codes(flushed(unpack(content, form, 1)[:, 0]))
     bench.send(encode_job(1, audio)._replace(payload=content, form=form))
