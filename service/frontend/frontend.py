@@ -57,7 +57,7 @@ class Frontend:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._router = Router(config.max_jobs, control.tell, self._workers_changed)
         self._metrics = Metrics(WorkerCollector(self._router))
-        self._pool = DecoderPool(PoolConfig())
+        self._pool = DecoderPool(PoolConfig(), self._metrics.decoding_refused)
         operations = Operations(self._router, Intake(limits, self._pool), limits)
         self._runner = RequestRunner(limits, self._metrics)
         self._streams = StreamServer(
@@ -81,6 +81,7 @@ class Frontend:
             codec,
             models,
             guard,
+            self._metrics,
             limits.max_grpc_message_bytes,
             config.max_connection_age_seconds,
             reuse_port=shares_port,
@@ -137,6 +138,8 @@ class Frontend:
         if kind == "routes":
             table = RoutingTable.from_message(message)
             self._router.update(table)
+        elif kind == "registry":
+            self._metrics.registry_read(message["read_at"])
         elif kind == "drain":
             self._spawn(self._drain(float(message["grace_seconds"])))
         elif kind == "go_away":

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 
 from proto.codec.v1 import codec_pb2, codec_pb2_grpc
 from service.frontend.guard import RpcGuard
+from service.frontend.metrics import Metrics
 from service.frontend.parsing import ParsingServer
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
 from service.http_server import HttpServer
@@ -29,6 +30,7 @@ class GrpcServer:
         codec: CodecServicer,
         models: ModelsServicer,
         guard: RpcGuard,
+        metrics: Metrics,
         max_message_bytes: int,
         max_age_seconds: float,
         *,
@@ -50,7 +52,7 @@ class GrpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
             ),
         )
-        server = ParsingServer.of(self._server)
+        server = ParsingServer.of(self._server, metrics)
         codec_pb2_grpc.add_CodecServicer_to_server(codec, server)
         codec_pb2_grpc.add_ModelsServicer_to_server(models, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -98,7 +98,8 @@ class StepMetrics:
             _add(self._rows, (*labels, name), stats["rows"])
             _add(self._run, (*labels, name), stats["run_seconds"])
             _add(self._seconds, (*labels, name), stats["audio_seconds"])
-            _add(self._padding, (*labels, name), stats["padding"])
+            if any(stats["padding"]["counts"]):
+                _add(self._padding, (*labels, name), stats["padding"])
 
 
 def _add(family: HistogramMetricFamily, labels: tuple[str, ...], message: dict[str, Any]) -> None:

@@ -120,6 +120,7 @@ class WorkerLink(asyncio.Protocol):
         when it dies, or whatever ends `call`; the worker then forgets the job.
         """
         self.check_room(call)
+        call.stage = "worker"
         line = (call.caller, call.bulk)
         session = self._new_session()
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()

@@ -236,8 +236,8 @@ def test_the_snapshot_counts() -> None:
 
 
 def test_the_padding_of_a_batch_is_counted() -> None:
-    bench = ItemBench()
-    bench.send(encode_job(1, 40), encode_job(2, 36))
+    bench = ItemBench(cost=(0.010, 0.002))
+    bench.send(encode_job(1, 12), encode_job(2, 8))
     bench.run()
     snapshot = bench.scheduler.snapshot()
     steps, stats = snapshot["steps"]["encode"]["by_class"]["interactive"], snapshot["encode"]
