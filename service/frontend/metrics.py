@@ -49,6 +49,21 @@ class Metrics:
         registry = CollectorRegistry()
         self.registry = registry
         ProcessCollector(registry=registry)
+        self._add_request_metrics(registry)
+        self._add_stream_metrics(registry)
+        self._add_edge_metrics(registry)
+        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
+        self._reloads = Counter(
+            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
+        )
+        for collector in collectors:
+            registry.register(collector)
+        # Looking labels up costs more than counting.
+        self._of_http = lru_cache(maxsize=256)(self._http.labels)
+        self._of_request = lru_cache(maxsize=256)(self._request_children)
+        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+
+    def _add_request_metrics(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "codec_requests", "One-shot requests answered", ["op", "class", "code"], registry=registry
         )
@@ -73,18 +88,6 @@ class Metrics:
                 "codec_deadline_exceeded", "Work that was late, by who had it", ["stage"], registry=registry
             ),
         }
-        self._add_stream_metrics(registry)
-        self._add_edge_metrics(registry)
-        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
-        self._reloads = Counter(
-            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
-        )
-        for collector in collectors:
-            registry.register(collector)
-        # Looking labels up costs more than counting.
-        self._of_http = lru_cache(maxsize=256)(self._http.labels)
-        self._of_request = lru_cache(maxsize=256)(self._request_children)
-        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
 
     def _add_stream_metrics(self, registry: CollectorRegistry) -> None:
         self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)

@@ -26,6 +26,25 @@ class StepMetrics:
         self._factor = GaugeMetricFamily(
             "codec_realtime_factor", "Seconds of audio in a second of steps of one stream", labels=_BY_OP
         )
+        self._add_live()
+        self._errors = HistogramMetricFamily(
+            "codec_batch_cost_error_ratio", "Run time of a step over the prediction", labels=_BY_OP
+        )
+        self._nonfinite = CounterMetricFamily(
+            "codec_nonfinite_outputs", "Rows that the model answered with NaN or infinity", labels=_BY_OP
+        )
+        self._rows = HistogramMetricFamily("codec_batch_rows", "Rows of a step", labels=_BY_CLASS)
+        self._run = HistogramMetricFamily("codec_batch_run_seconds", "Run time of a step", labels=_BY_CLASS)
+        self._seconds = HistogramMetricFamily(
+            "codec_batch_audio_seconds", "Audio in a step, of all rows, without padding", labels=_BY_CLASS
+        )
+        self._padding = HistogramMetricFamily(
+            "codec_batch_padded_ratio", "Padding in a batch of whole items", labels=_BY_CLASS
+        )
+        self._depth = GaugeMetricFamily("codec_queue_depth", "Jobs that wait or run", labels=_QUEUE)
+        self._audio = GaugeMetricFamily("codec_queue_audio_seconds", "Audio still to be run", labels=_QUEUE)
+
+    def _add_live(self) -> None:
         self._ticks = HistogramMetricFamily(
             "codec_tick_seconds", "Run time of the steps of live streams", labels=_BY_OP
         )
@@ -48,22 +67,6 @@ class StepMetrics:
         self._first = HistogramMetricFamily(
             "codec_stream_first_output_seconds", "The same of the first output of a stream", labels=_BY_OP
         )
-        self._errors = HistogramMetricFamily(
-            "codec_batch_cost_error_ratio", "Run time of a step over the prediction", labels=_BY_OP
-        )
-        self._nonfinite = CounterMetricFamily(
-            "codec_nonfinite_outputs", "Rows that the model answered with NaN or infinity", labels=_BY_OP
-        )
-        self._rows = HistogramMetricFamily("codec_batch_rows", "Rows of a step", labels=_BY_CLASS)
-        self._run = HistogramMetricFamily("codec_batch_run_seconds", "Run time of a step", labels=_BY_CLASS)
-        self._seconds = HistogramMetricFamily(
-            "codec_batch_audio_seconds", "Audio in a step, of all rows, without padding", labels=_BY_CLASS
-        )
-        self._padding = HistogramMetricFamily(
-            "codec_batch_padded_ratio", "Padding in a batch of whole items", labels=_BY_CLASS
-        )
-        self._depth = GaugeMetricFamily("codec_queue_depth", "Jobs that wait or run", labels=_QUEUE)
-        self._audio = GaugeMetricFamily("codec_queue_audio_seconds", "Audio still to be run", labels=_QUEUE)
 
     def add(self, link: WorkerLink, labels: Iterable[str]) -> None:
         """Take what a worker told last; `labels`: its model, version and id."""
