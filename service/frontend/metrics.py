@@ -14,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from service.frontend.call import Call
+from service.frontend.spans import SPAN
 from service.histogram import SECONDS
 from service.status import Condition
 
@@ -140,7 +141,10 @@ class Metrics:
         self.in_flight -= 1
         self._of_operation(operation).dec()
         size = "bulk" if audio_seconds > _BULK_SECONDS else "oneshot"
-        requests, duration, queue, audio = self._of_request(operation, size, code_of(condition))
+        code = code_of(condition)
+        if (span := SPAN.get()) is not None:
+            span.work_ended(operation, size, code, audio_seconds)
+        requests, duration, queue, audio = self._of_request(operation, size, code)
         requests.inc()
         duration.observe(call.elapsed_seconds)
         if condition is None:

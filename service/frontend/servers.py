@@ -1,12 +1,13 @@
 """The listeners of the front end beside REST: gRPC and metrics, all in one event loop."""
 
+from collections.abc import Sequence
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, make_asgi_app
 
 from proto.codec.v1 import codec_pb2, codec_pb2_grpc
-from service.frontend.guard import RpcGuard
 from service.frontend.metrics import Metrics
 from service.frontend.parsing import ParsingServer
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
@@ -29,7 +30,7 @@ class GrpcServer:
         self,
         codec: CodecServicer,
         models: ModelsServicer,
-        guard: RpcGuard,
+        interceptors: Sequence[grpc.aio.ServerInterceptor],
         metrics: Metrics,
         max_message_bytes: int,
         max_age_seconds: float,
@@ -39,7 +40,7 @@ class GrpcServer:
         self.port = 0
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=(guard,),
+            interceptors=interceptors,
             options=(
                 ("grpc.max_receive_message_length", max_message_bytes),
                 ("grpc.max_send_message_length", -1),
