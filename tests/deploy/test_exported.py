@@ -52,6 +52,11 @@ def test_every_metric_that_is_asked_for_is_exported(exported: dict[str, set[str]
     assert sorted(asked - exported.keys()) == []
 
 
+def test_what_supervisor_and_worker_tell_arrives(exported: dict[str, set[str]]) -> None:
+    assert {"model", "channel"} <= exported["codec_registry_last_success_timestamp_seconds"]
+    assert {"model", "version", "worker", "stage"} <= exported["codec_model_load_seconds"]
+
+
 def test_the_page_about_metrics_knows_all_of_them_and_no_others(exported: dict[str, set[str]]) -> None:
     text = (REPOSITORY_ROOT / "docs" / "metrics.md").read_text()
     explained = set(re.findall(r"`(codec_\w+)`", text))

@@ -60,11 +60,6 @@ class Collector:
         wait_until(lambda: sum(span.name == name for span in self.spans) >= count, PATIENCE_SECONDS)
         return [span for span in self.spans if span.name == name]
 
-    def children(self, span: Span) -> list[Span]:
-        """The spans below this one, the earliest first."""
-        below = [other for other in self.spans if other.parent_span_id == span.span_id]
-        return sorted(below, key=lambda other: other.start_time_unix_nano)
-
 
 def attributes(holder: Any) -> dict[str, Any]:
     """Of a span or event."""

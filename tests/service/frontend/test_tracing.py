@@ -15,6 +15,8 @@ from websockets.sync.client import connect
 
 from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
+from service.frontend.tracing import Tracing
+from service.request_context import TRACE_ID
 from tests.service.frontend.collector import Collector, attributes, collecting
 from tests.service.frontend.harness import Service, running, wav
 from tests.service.frontend.talk import Talk, audio, open_encode
@@ -50,7 +52,7 @@ def of_trace(spans: list[Span], trace_id: str) -> Span:
     return found
 
 
-def test_a_request_is_a_span_of_its_callers_trace_with_its_waiting_and_running_below(traced: Traced) -> None:
+def test_a_request_is_a_span_of_its_callers_trace_and_knows_its_job(traced: Traced) -> None:
     trace_id, span_id, header = caller()
     headers = {"traceparent": header, "Authorization": f"Bearer {_KEY}"}
     began_ns = time.time_ns()
@@ -65,12 +67,23 @@ def test_a_request_is_a_span_of_its_callers_trace_with_its_waiting_and_running_b
         "codec.class": "oneshot", "codec.code": "ok", "codec.audio_seconds": 1.0,
     }  # fmt: skip
     assert span.status.code == Status.STATUS_CODE_UNSET
-    traced.collector.named("run")
-    queue, run = traced.collector.children(span)
-    assert (queue.name, run.name) == ("queue", "run")
-    assert queue.end_time_unix_nano == run.start_time_unix_nano
-    assert span.start_time_unix_nano <= run.start_time_unix_nano <= run.end_time_unix_nano
+    (job,) = span.events
+    told = attributes(job)
+    assert (job.name, told["codec.op"]) == ("job", "encode")
+    assert 0 <= told["codec.run_us"] <= (span.end_time_unix_nano - span.start_time_unix_nano) // 1000
+    assert told["codec.queue_us"] >= 0
+    assert span.start_time_unix_nano < job.time_unix_nano < span.end_time_unix_nano
     assert traced.collector.services == {"codecd"}
+
+
+async def test_log_lines_of_a_request_know_its_trace(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", traced.collector.url)
+    trace_id, _, header = caller()
+    tracing = Tracing()
+    tracing.begin("here", [("traceparent", header)], {}).end()
+    assert TRACE_ID.get() == trace_id
+    await tracing.close()
+    assert of_trace(traced.collector.named("here"), trace_id)
 
 
 def test_a_request_of_nobodys_trace_begins_one_and_a_refused_one_says_why(traced: Traced) -> None:
@@ -119,8 +132,9 @@ def test_the_files_of_a_batch_are_events_of_its_span(traced: Traced) -> None:
             tar.addfile(info, io.BytesIO(content))
     httpx.post(traced.service.url + "/batch/encode?n_q=4", content=packed.getvalue()).raise_for_status()
     span = traced.collector.named("POST /batch/encode")[-1]
-    assert [event.name for event in span.events] == ["file"] * 3
-    assert {attributes(event)["codec.audio_seconds"] for event in span.events} == {0.5}
+    files = [attributes(event) for event in span.events if event.name == "file"]
+    assert [file["codec.audio_seconds"] for file in files] == [0.5] * 3
+    assert [event.name for event in span.events].count("job") == 3
 
 
 def test_probes_are_not_traced_and_nothing_private_is(traced: Traced) -> None:
