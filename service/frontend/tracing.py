@@ -83,7 +83,11 @@ class ServerSpan:
         """Part of `RequestSpan`."""
         self.served_by(info)
         # Two spans below this one would cost more than it does itself.
-        attributes = {"codec.op": operation, "codec.queue_us": queue_us, "codec.run_us": run_us}
+        attributes: dict[str, str | int] = {
+            "codec.op": operation,
+            "codec.queue_us": queue_us,
+            "codec.run_us": run_us,
+        }
         self._span.add_event("job", attributes)
 
     def work_ended(self, operation: str, size: str, code: str, audio_seconds: float) -> None:
