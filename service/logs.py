@@ -6,14 +6,14 @@ import sys
 import time
 from typing import Any
 
-from service.request_context import CALLER, REQUEST_ID
+from service.request_context import CALLER, REQUEST_ID, TRACE_ID
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as JSON: time, level, process, logger, message, the id of the request that it belongs to, if
-    any, and whatever `extra` was given."""
+    """A record as JSON: time, level, process, logger, message, the id and the trace of the request that it
+    belongs to, if any, and whatever `extra` was given."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -33,6 +33,8 @@ class JsonFormatter(logging.Formatter):
             entry["request_id"] = request_id
         if caller := CALLER.get():
             entry["caller"] = caller
+        if trace_id := TRACE_ID.get():
+            entry["trace_id"] = trace_id
         entry |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -9,6 +9,9 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 CALLER: ContextVar[str] = ContextVar("caller", default="")
 """The name of the caller's key; empty where callers are not told apart."""
 
+TRACE_ID: ContextVar[str] = ContextVar("trace_id", default="")
+"""The trace that the request is part of, in 32 hexadecimal digits; empty where nobody traces."""
+
 _MAX_ID_CHARACTERS = 128
 
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.frontend import http_errors, openapi
@@ -102,8 +102,14 @@ def make_app(
     app.add_api_route("/health/live", health.live, methods=["GET"], openapi_extra=openapi.HEALTH)
     app.add_api_route("/health/ready", health.ready, methods=["GET"], openapi_extra=openapi.HEALTH)
     app.add_api_route("/health/startup", health.startup, methods=["GET"], openapi_extra=openapi.HEALTH)
+    # Paths with names in them, and those of the page's files, would make series without end.
+    paths = frozenset(
+        route.path
+        for route in app.routes
+        if isinstance(route, Route | WebSocketRoute) and "{" not in route.path
+    )
     app.router.routes.extend(DemoPage().routes())
-    return HttpGuard(FastLane(app, raw_routes), access, origins, metrics)
+    return HttpGuard(FastLane(app, raw_routes), access, origins, metrics, paths)
 
 
 def _status(good: bool) -> Response:

@@ -21,7 +21,8 @@ class Call:
     Everything that a request waits for goes through `wait`, so that a passed deadline or a client that
     left (`fail`) ends it at once, wherever it is. `queue_us` and `run_us` add up what workers report.
     Workers give every `caller` the same share of their time, and to `bulk` work what nothing else needs;
-    its audio counts against the `quota`.
+    its audio counts against the `quota`. `stage`: who has it now: `receive` (its body still comes), `audio`
+    (files are read or written) or `worker`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Call:
         self.started = time.monotonic()
         self.queue_us = 0
         self.run_us = 0
+        self.stage = "receive"
         self.allow(timeout_seconds)
         self._waiting: asyncio.Future[Any] | None = None
         self._receiver: asyncio.Task[Any] | None = None

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from codec.errors import InvalidAudioError, LimitExceededError
@@ -49,10 +50,15 @@ class Answer:
 
 
 class DecoderPool:
-    """Hands requests to confined processes; one that dies or takes too long costs its own request only."""
+    """Hands requests to confined processes; one that dies or takes too long costs its own request only.
 
-    def __init__(self, config: PoolConfig) -> None:
+    `rejected` is told why a request got no answer: `queue` (too many wait), `time`, `cpu` (it took too
+    long), `limit` (it is too much), `invalid` (it is no audio), `crash`, `killed` (its process ended).
+    """
+
+    def __init__(self, config: PoolConfig, rejected: Callable[[str], None]) -> None:
         self._config = config
+        self._rejected = rejected
         # A place without a process gets one when a request needs it.
         self._free: list[_Decoder | None] = [None] * config.processes
         self._waiters: deque[asyncio.Future[_Decoder | None]] = deque()
@@ -75,6 +81,7 @@ class DecoderPool:
         the decoder says of the audio, or for an input that kills it, UNAVAILABLE if somebody else does, and
         whatever ends `call`.
         """
+        call.stage = "audio"
         decoder = await self._acquire(call)
         healthy: _Decoder | None = None
         try:
@@ -92,6 +99,7 @@ class DecoderPool:
             self._release(healthy)
         if "error" in answer.header:
             kind = _ERRORS.get(answer.header["error"], InvalidAudioError)
+            self._rejected("limit" if kind is LimitExceededError else "invalid")
             raise service_error(kind(answer.header["message"]))
         return answer
 
@@ -103,6 +111,7 @@ class DecoderPool:
         if self._free:
             return self._free.pop()
         if len(self._waiters) >= self._config.max_waiting:
+            self._rejected("queue")
             raise ServiceError(Condition.OVERLOADED, "too many files wait to be decoded; ask again later")
         place: asyncio.Future[_Decoder | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(place)
@@ -127,20 +136,24 @@ class DecoderPool:
             async with asyncio.timeout(self._config.timeout_seconds):
                 return await decoder.exchange(header, body, self._config.max_result_bytes)
         except TimeoutError as error:
+            self._rejected("time")
             limit = f"{self._config.timeout_seconds:g} s"
             message = f"the audio takes more than {limit} to decode; send it in parts"
             raise ServiceError(Condition.LIMIT_EXCEEDED, message) from error
         except (OSError, EOFError, ValueError) as error:
             status = await asyncio.to_thread(decoder.exit_status)
             if status == -signal.SIGPROF:
+                self._rejected("cpu")
                 message = (
                     f"the audio takes more than {self._config.cpu_seconds:g} s to decode; send it in parts"
                 )
                 raise ServiceError(Condition.LIMIT_EXCEEDED, message) from error
             # Its own limits end it with other signals.
             if status == -signal.SIGKILL:
+                self._rejected("killed")
                 message = "the process that decoded the audio was killed; ask again"
                 raise ServiceError(Condition.UNAVAILABLE, message) from error
+            self._rejected("crash")
             logger.warning("a decoder process has ended on an input: %r", error)
             message = "the audio cannot be decoded; send a sound WAV, FLAC, OGG or MP3 file"
             raise ServiceError(Condition.UNSUPPORTED_MEDIA, message) from error

@@ -6,6 +6,7 @@ import math
 from collections.abc import Coroutine
 from typing import Any
 
+from grpc.aio import ServerInterceptor
 from starlette.types import ASGIApp
 
 from service.config import Limits, ServeConfig
@@ -27,6 +28,7 @@ from service.frontend.router import Router
 from service.frontend.routes import RoutingTable
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
 from service.frontend.servers import GrpcServer, metrics_server
+from service.frontend.spans import open_tracing
 from service.frontend.stream_server import StreamServer
 from service.frontend.tables import Tables
 from service.frontend.tls import Certificates
@@ -57,7 +59,7 @@ class Frontend:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._router = Router(config.max_jobs, control.tell, self._workers_changed)
         self._metrics = Metrics(WorkerCollector(self._router))
-        self._pool = DecoderPool(PoolConfig())
+        self._pool = DecoderPool(PoolConfig(), self._metrics.decoding_refused)
         operations = Operations(self._router, Intake(limits, self._pool), limits)
         self._runner = RequestRunner(limits, self._metrics)
         self._streams = StreamServer(
@@ -71,20 +73,12 @@ class Frontend:
         batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
         origins = Origins(config.allowed_origins)
         app = make_app(rest, batch, StreamSocket(self._streams), health, self._access, origins, self._metrics)
-        self._http = self._http_server(app)
+        self._tracing = open_tracing()
+        self._http = self._http_server(app if self._tracing is None else self._tracing.around(app))
         self._metrics_http = metrics_server(self._metrics.registry, config.host, config.metrics_port)
         codec = CodecServicer(operations, self._streams, self._metrics, limits)
         models = ModelsServicer(self._router)
-        guard = RpcGuard(self._access, self._metrics)
-        shares_port = config.frontends > 1
-        self._grpc = GrpcServer(
-            codec,
-            models,
-            guard,
-            limits.max_grpc_message_bytes,
-            config.max_connection_age_seconds,
-            reuse_port=shares_port,
-        )
+        self._grpc = self._grpc_server(codec, models)
 
     @property
     def ready(self) -> bool:
@@ -104,6 +98,20 @@ class Frontend:
             # What is a little too long is refused by the stream, in words.
             websocket_bytes=2 * config.limits.max_stream_message_bytes,
             bounds=ConnectionBounds(age_seconds=config.max_connection_age_seconds or math.inf),
+        )
+
+    def _grpc_server(self, codec: CodecServicer, models: ModelsServicer) -> GrpcServer:
+        interceptors: list[ServerInterceptor] = [RpcGuard(self._access, self._metrics)]
+        if self._tracing is not None:
+            interceptors.insert(0, self._tracing.interceptor())
+        return GrpcServer(
+            codec,
+            models,
+            interceptors,
+            self._metrics,
+            self._config.limits.max_grpc_message_bytes,
+            self._config.max_connection_age_seconds,
+            reuse_port=self._config.frontends > 1,
         )
 
     async def run(self) -> None:
@@ -137,6 +145,8 @@ class Frontend:
         if kind == "routes":
             table = RoutingTable.from_message(message)
             self._router.update(table)
+        elif kind == "registry":
+            self._metrics.registry_read(message["read_at"])
         elif kind == "drain":
             self._spawn(self._drain(float(message["grace_seconds"])))
         elif kind == "go_away":
@@ -210,6 +220,8 @@ class Frontend:
         self._control.close()
         for task in self._tasks:
             task.cancel()
+        if self._tracing is not None:
+            await self._tracing.close()
 
 
 def _stream_limits(limits: Limits) -> StreamLimits:

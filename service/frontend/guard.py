@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.frontend.access import Access
 from service.frontend.demo_page import PREFIX
@@ -21,20 +21,29 @@ _HEALTH_PATH = "/health/"
 _PUBLIC = (_HEALTH_PATH, PREFIX)
 _PAGE_PATH = "/"
 _HEALTH_METHODS = f"/{health.SERVICE_NAME}/"
+_ANSWERS = frozenset({"http.response.start", "websocket.http.response.start"})
+_SWITCHED = 101
 _REQUEST_ID = "x-request-id"
 
 
 class HttpGuard:
-    """Every HTTP request and WebSocket passes here; a WebSocket is refused before its upgrade."""
+    """Every HTTP request and WebSocket passes here and is counted; a WebSocket is refused before its upgrade.
 
-    def __init__(self, app: ASGIApp, access: Access, origins: Origins, metrics: Metrics) -> None:
+    `paths`: those that are counted by name.
+    """
+
+    def __init__(
+        self, app: ASGIApp, access: Access, origins: Origins, metrics: Metrics, paths: frozenset[str]
+    ) -> None:
         self._app = app
         self._access = access
         self._origins = origins
         self._metrics = metrics
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
+        send = self._counting(scope, send)
         if not _is_public(scope):
             try:
                 if scope["type"] == "websocket":
@@ -45,6 +54,21 @@ class HttpGuard:
                 await error_response(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _counting(self, scope: Scope, send: Send) -> Send:
+        """`send` that counts the answer by its status; that of a WebSocket which is taken is 101."""
+        path: str = scope["path"]
+        name = path if path in self._paths else "other"
+
+        async def send_and_count(message: Message) -> None:
+            kind = message["type"]
+            if kind in _ANSWERS:
+                self._metrics.http_answered(name, message["status"])
+            elif kind == "websocket.accept":
+                self._metrics.http_answered(name, _SWITCHED)
+            await send(message)
+
+        return send_and_count
 
 
 class RpcGuard(grpc.aio.ServerInterceptor):

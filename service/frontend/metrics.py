@@ -1,5 +1,6 @@
 """Prometheus metrics of the front end; names in base units, prefix `codec_`."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from prometheus_client import (
@@ -13,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from service.frontend.call import Call
+from service.frontend.spans import SPAN
 from service.histogram import SECONDS
 from service.status import Condition
 
@@ -48,6 +50,21 @@ class Metrics:
         registry = CollectorRegistry()
         self.registry = registry
         ProcessCollector(registry=registry)
+        self._add_request_metrics(registry)
+        self._add_stream_metrics(registry)
+        self._add_edge_metrics(registry)
+        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
+        self._reloads = Counter(
+            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
+        )
+        for collector in collectors:
+            registry.register(collector)
+        # Looking labels up costs more than counting.
+        self._of_http = lru_cache(maxsize=256)(self._http.labels)
+        self._of_request = lru_cache(maxsize=256)(self._request_children)
+        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+
+    def _add_request_metrics(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "codec_requests", "One-shot requests answered", ["op", "class", "code"], registry=registry
         )
@@ -64,19 +81,14 @@ class Metrics:
             "codec_requests_in_flight", "One-shot requests being served", ["op"], registry=registry
         )
         self._rejected = Counter("codec_rejected", "Work refused", ["reason"], registry=registry)
-        self._add_stream_metrics(registry)
-        self._loop_lag = Histogram(
-            "codec_event_loop_lag_seconds", "Lateness of the event loop", buckets=SECONDS, registry=registry
-        )
-        self._drain = Gauge("codec_drain_state", "1 while the service shuts down", registry=registry)
-        self._reloads = Counter(
-            "codec_reload_failures", "Changed files that could not be used", ["what"], registry=registry
-        )
-        for collector in collectors:
-            registry.register(collector)
-        # Looking labels up costs more than counting.
-        self._of_request = lru_cache(maxsize=256)(self._request_children)
-        self._of_operation = lru_cache(maxsize=8)(self._in_flight.labels)
+        self._ended_early = {
+            Condition.CANCELLED: Counter(
+                "codec_cancelled", "Work whose client left, by who had it", ["stage"], registry=registry
+            ),
+            Condition.DEADLINE_EXCEEDED: Counter(
+                "codec_deadline_exceeded", "Work that was late, by who had it", ["stage"], registry=registry
+            ),
+        }
 
     def _add_stream_metrics(self, registry: CollectorRegistry) -> None:
         self._opened = Counter("codec_streams_opened", "Live streams opened", ["op"], registry=registry)
@@ -94,6 +106,29 @@ class Metrics:
             "codec_stream_slow_consumers", "Live streams ended for not being read", ["op"], registry=registry
         )
 
+    def _add_edge_metrics(self, registry: CollectorRegistry) -> None:
+        self._http = Counter(
+            "codec_http_requests",
+            "HTTP requests and WebSockets answered",
+            ["path", "code"],
+            registry=registry,
+        )
+        messages = Counter("codec_grpc_messages", "Messages of codec.v1", ["direction"], registry=registry)
+        self.grpc_received = messages.labels("received").inc
+        self.grpc_sent = messages.labels("sent").inc
+        self._loop_lag = Histogram(
+            "codec_event_loop_lag_seconds", "Lateness of the event loop", buckets=SECONDS, registry=registry
+        )
+        self._decoding = Counter(
+            "codec_decoder_pool_rejected", "Files that were not decoded", ["reason"], registry=registry
+        )
+        self._registry_read = Gauge(
+            "codec_registry_last_success_timestamp_seconds",
+            "When the supervisor last read where a channel points",
+            ["model", "channel"],
+            registry=registry,
+        )
+
     def request_began(self, operation: str) -> None:
         """A request came in."""
         self.in_flight += 1
@@ -106,7 +141,10 @@ class Metrics:
         self.in_flight -= 1
         self._of_operation(operation).dec()
         size = "bulk" if audio_seconds > _BULK_SECONDS else "oneshot"
-        requests, duration, queue, audio = self._of_request(operation, size, code_of(condition))
+        code = code_of(condition)
+        if (span := SPAN.get()) is not None:
+            span.work_ended(operation, size, code, audio_seconds)
+        requests, duration, queue, audio = self._of_request(operation, size, code)
         requests.inc()
         duration.observe(call.elapsed_seconds)
         if condition is None:
@@ -114,6 +152,7 @@ class Metrics:
             audio.observe(audio_seconds)
         else:
             self.refused(condition)
+            self._count_early_end(condition, call.stage)
 
     def stream_opened(self, operation: str) -> None:
         """A live stream holds a slot."""
@@ -125,6 +164,22 @@ class Metrics:
         self._stream_seconds.labels(operation).observe(seconds)
         if condition is Condition.SLOW_CONSUMER:
             self._slow.labels(operation).inc()
+        if condition is not None:
+            self._count_early_end(condition, "stream")
+
+    def http_answered(self, path: str, status: int) -> None:
+        """A request was answered; `path`: one of a small set."""
+        self._of_http(path, str(status)).inc()
+
+    def decoding_refused(self, reason: str) -> None:
+        """A file was not decoded; see `DecoderPool`."""
+        self._decoding.labels(reason).inc()
+
+    def registry_read(self, read_at: Mapping[str, Mapping[str, float]]) -> None:
+        """When the channels of every model were read, in seconds since 1970."""
+        for model, channels in read_at.items():
+            for channel, seconds in channels.items():
+                self._registry_read.labels(model, channel).set(seconds)
 
     def loop_lagged(self, seconds: float) -> None:
         """The event loop ran something that much later than it was due."""
@@ -142,6 +197,10 @@ class Metrics:
     def reload_failed(self, what: str) -> None:
         """Changed keys or certificates could not be used; those before are still in force."""
         self._reloads.labels(what).inc()
+
+    def _count_early_end(self, condition: Condition, stage: str) -> None:
+        if condition in self._ended_early:
+            self._ended_early[condition].labels(stage).inc()
 
     def _request_children(
         self, operation: str, size: str, code: str

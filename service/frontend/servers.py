@@ -1,12 +1,14 @@
 """The listeners of the front end beside REST: gRPC and metrics, all in one event loop."""
 
+from collections.abc import Sequence
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry, make_asgi_app
 
 from proto.codec.v1 import codec_pb2, codec_pb2_grpc
-from service.frontend.guard import RpcGuard
+from service.frontend.metrics import Metrics
 from service.frontend.parsing import ParsingServer
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
 from service.http_server import HttpServer
@@ -28,7 +30,8 @@ class GrpcServer:
         self,
         codec: CodecServicer,
         models: ModelsServicer,
-        guard: RpcGuard,
+        interceptors: Sequence[grpc.aio.ServerInterceptor],
+        metrics: Metrics,
         max_message_bytes: int,
         max_age_seconds: float,
         *,
@@ -37,7 +40,7 @@ class GrpcServer:
         self.port = 0
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=(guard,),
+            interceptors=interceptors,
             options=(
                 ("grpc.max_receive_message_length", max_message_bytes),
                 ("grpc.max_send_message_length", -1),
@@ -50,7 +53,7 @@ class GrpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
             ),
         )
-        server = ParsingServer.of(self._server)
+        server = ParsingServer.of(self._server, metrics)
         codec_pb2_grpc.add_CodecServicer_to_server(codec, server)
         codec_pb2_grpc.add_ModelsServicer_to_server(models, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -9,8 +9,9 @@ from typing import Any
 from service.frontend.access import Caller, calling
 from service.frontend.http_errors import problem_of
 from service.frontend.live_events import StreamLimits
-from service.frontend.metrics import Metrics
+from service.frontend.metrics import Metrics, code_of
 from service.frontend.router import Router
+from service.frontend.spans import SPAN
 from service.frontend.stream_sides import Stream, StreamSide
 from service.status import Condition, ServiceError
 
@@ -89,12 +90,19 @@ class StreamServer:
         """
         condition: Condition | None = None
         opened_at = 0.0
+        span = SPAN.get()
+        audio_seconds = 0.0
         try:
             with calling().stream():
                 active = await self._open(side, wire.requests)
                 self._metrics.stream_opened(side.name)
                 opened_at = time.monotonic()
-                await self._converse(active, side, wire)
+                if span is not None:
+                    span.served_by(active.stream.info)
+                try:
+                    await self._converse(active, side, wire)
+                finally:
+                    audio_seconds = active.stream.seconds_in
         except Exception as error:
             problem = problem_of(error)
             condition = problem.condition
@@ -108,6 +116,8 @@ class StreamServer:
         finally:
             if opened_at:
                 self._metrics.stream_closed(side.name, condition, time.monotonic() - opened_at)
+            if span is not None:
+                span.work_ended(side.name, "live", code_of(condition), audio_seconds)
 
     def refusal(self) -> ServiceError | None:
         """Why no stream could be opened now, whatever its Open says; None if one might be."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from service.frontend.call import Call
 from service.frontend.outbound import Outbound
+from service.frontend.spans import SPAN
 from service.histogram import SECONDS, Histogram
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
@@ -122,6 +123,7 @@ class WorkerLink(asyncio.Protocol):
         when it dies, or whatever ends `call`; the worker then forgets the job.
         """
         self.check_room(call)
+        call.stage = "worker"
         line = (call.caller, call.bulk)
         session = self._new_session()
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -151,6 +153,8 @@ class WorkerLink(asyncio.Protocol):
         self.round_trips.observe(between_us * 1e-6)
         call.queue_us += result.queue_us
         call.run_us += result.run_us
+        if (span := SPAN.get()) is not None and self.info is not None:
+            span.job_ended(job.operation.name.lower(), self.info, result.queue_us, result.run_us)
         return result
 
     def open_stream(

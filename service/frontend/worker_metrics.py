@@ -19,6 +19,13 @@ _COUNTERS = frozenset(
         "graph_steps", "eager_steps",
     }
 )  # fmt: skip
+# All other statistics are `codec_worker_` and their name.
+_NAMES: dict[str, tuple[str, dict[str, str]]] = {
+    "generation_mismatches": ("codec_slot_generation_mismatch", {}),
+    "graph_steps": ("codec_cuda_graph_steps", {"path": "graph"}),
+    "eager_steps": ("codec_cuda_graph_steps", {"path": "eager"}),
+    "device_memory_bytes": ("codec_gpu_memory_bytes", {"kind": "reserved"}),
+}
 _OPERATIONS = ("encode", "decode")
 
 
@@ -71,7 +78,7 @@ class WorkerCollector(Collector):
         for (name, stage), count in self._router.load_failures.items():
             failures.add_metric((name, stage), count)
         yield failures
-        yield self._states()
+        yield from (self._states(), self._sessions(), self._load_seconds())
         restarts = CounterMetricFamily("codec_worker_restarts", "Workers that ended without being asked to")
         restarts.add_metric((), self._router.workers_lost)
         yield restarts
@@ -106,6 +113,27 @@ class WorkerCollector(Collector):
             family.add_metric(labels, count)
         return family
 
+    def _sessions(self) -> Metric:
+        family = GaugeMetricFamily(
+            "codec_model_sessions", "Live streams and one-shot requests", labels=("model", "version")
+        )
+        sessions: Counter[tuple[str, str]] = Counter()
+        for link in self._router.links:
+            model, version, _ = _labels(link)
+            sessions[model, version] += link.streams + link.jobs
+        for labels, count in sessions.items():
+            family.add_metric(labels, count)
+        return family
+
+    def _load_seconds(self) -> Metric:
+        family = GaugeMetricFamily(
+            "codec_model_load_seconds", "What getting ready took the worker", labels=(*_LABELS, "stage")
+        )
+        for link in self._router.links:
+            for stage, seconds in _numbers(link.stats.get("load_seconds")):
+                family.add_metric((*_labels(link), stage), seconds)
+        return family
+
 
 class _Families:
     """Metric families by name, made as they come up."""
@@ -115,8 +143,10 @@ class _Families:
 
     def add(self, name: str, labels: dict[str, str], value: float, *, counter: bool) -> None:
         kind = CounterMetricFamily if counter else GaugeMetricFamily
-        text = f"{name} as the worker tells it"
-        family = self._families.setdefault(name, kind(f"codec_worker_{name}", text, labels=tuple(labels)))
+        text = f"{name.replace('_', ' ')} as the worker tells it"
+        full_name, more = _NAMES.get(name, (f"codec_worker_{name}", {}))
+        labels = labels | more
+        family = self._families.setdefault(full_name, kind(full_name, text, labels=tuple(labels)))
         family.add_metric(tuple(labels.values()), value)
 
     def all(self) -> Iterator[Metric]:

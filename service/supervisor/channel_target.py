@@ -1,6 +1,7 @@
 """One channel of a model: where it points, what serves for it, and what served before."""
 
 import logging
+import time
 from collections import deque
 
 from codec.errors import NotFoundError, RepositoryError
@@ -17,7 +18,7 @@ class ChannelTarget:
 
     `wanted`: where the channel points; `serving`: what answers for it, which may be an older version;
     `problem`: why it could not be read the last time; `fault`: the same, but "" for a channel that need not
-    be there.
+    be there; `read_at`: when it could be, in seconds since 1970, 0 = never.
     """
 
     def __init__(self, model: str, name: str, *, is_default: bool) -> None:
@@ -26,6 +27,7 @@ class ChannelTarget:
         self.serving: Deployment | None = None
         self.fault = ""
         self.problem = ""
+        self.read_at = 0.0
         self._model = model
         self._is_default = is_default
         self._before: deque[str] = deque(maxlen=_MAX_HISTORY)
@@ -48,6 +50,7 @@ class ChannelTarget:
         try:
             self.wanted = repository.read_channel(self._model, self.name)
             self.problem = self.fault = ""
+            self.read_at = time.time()
         except (RepositoryError, OSError) as error:
             problem = str(error)[:_MAX_FAULT_CHARACTERS]
             is_missing = isinstance(error, NotFoundError) and not self._is_default

@@ -99,6 +99,10 @@ class Fleet:
             # In a thread: a network file system that hangs must not stop us from minding the workers.
             await asyncio.to_thread(target.look, self._repository)
 
+    def read_at(self) -> dict[str, float]:
+        """When the channels were read last, in seconds since 1970; those that never were left out."""
+        return {target.name: target.read_at for target in self.targets if target.read_at}
+
     def reconcile(self) -> None:
         """Take the next step towards the wanted versions."""
         self._judge_candidate()

@@ -67,6 +67,11 @@ class Gateway:
         for front_end in self._front_ends:
             front_end.send({"type": "go_away", "worker": worker, "grace_seconds": grace_seconds})
 
+    def tell_read_at(self, read_at: dict[str, dict[str, float]]) -> None:
+        """Have the front ends export when the channels of every model were read."""
+        for front_end in self._front_ends:
+            front_end.send({"type": "registry", "read_at": read_at})
+
     def load(self, worker: str) -> dict[str, int]:
         """Live streams and one-shot requests on a worker, as last reported, at most a second ago."""
         mine = [report[worker] for report in self._reports.values() if worker in report]

@@ -114,6 +114,8 @@ class Supervisor:
         while True:
             for fleet in self._fleets.values():
                 await fleet.look()
+            if self._gateway is not None:
+                self._gateway.tell_read_at({name: fleet.read_at() for name, fleet in self._fleets.items()})
             self._changed.set()
             jitter = random.uniform(1 - _POLL_JITTER, 1 + _POLL_JITTER)
             await asyncio.sleep(self._config.channel_poll_seconds * jitter)

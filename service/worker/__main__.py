@@ -67,7 +67,14 @@ def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) 
         listener.listen(_BACKLOG)
         silent_seconds = _SILENT_SECONDS if info.streamable else None
         make_scheduler = partial(_scheduler, config, verified, info)
-        server = Server(listener, control, info, make_scheduler, silent_seconds=silent_seconds)
+        server = Server(
+            listener,
+            control,
+            info,
+            make_scheduler,
+            silent_seconds=silent_seconds,
+            load_seconds=verified.load_seconds,
+        )
         # The model lives as long as the process: the collector need not look at it between steps.
         gc.collect()
         gc.freeze()

@@ -235,5 +235,6 @@ class ItemScheduler:
         rows = len(batch.pieces)
         self._model.costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
         audio_seconds = batch.frames * self._model.geometry.frame_seconds
-        step = Step(rows, batch.own_frames, run_ns, predicted_seconds, audio_seconds)
+        padding = 1.0 - batch.own_frames / (rows * batch.frames)
+        step = Step(rows, batch.own_frames, run_ns, predicted_seconds, audio_seconds, padding)
         self._stats.count_step(batch.operation, class_of(is_job=True, bulk=batch.jobs[0].bulk), step)

@@ -185,16 +185,14 @@ class Scheduler:
             if session.is_job:
                 self._deliver_job(session, output)
             else:
-                late_seconds = (started_ns - since_ns + run_ns) / 1e9
-                self._count_message(batch.operation, late_seconds, is_first=session.started_ns == started_ns)
+                # Only what a real-time source would have spoken by now is due.
+                late_ns = max(0, started_ns + run_ns - max(session.paced_ns, since_ns))
+                self._count_message(batch.operation, late_ns / 1e9, is_first=session.started_ns == started_ns)
                 session.pace(batch.frames, since_ns)
                 self._deliver_stream(session, output, started_ns - since_ns, run_ns)
 
     def _count_message(self, operation: Operation, late_seconds: float, *, is_first: bool) -> None:
-        steps = self._stats.steps[operation]
-        steps.lateness_seconds.observe(late_seconds)
-        if is_first:
-            steps.first_output_seconds.observe(late_seconds)
+        self._stats.steps[operation].count_message(late_seconds, is_first=is_first)
         self._slack.earn(late_seconds)
 
     def _deliver_job(self, job: Session, output: Output) -> None:

@@ -6,7 +6,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from types import FrameType
@@ -55,7 +55,8 @@ class Server:
 
     `make_scheduler` is given the function that sends a message to a connection. A front end that takes
     nothing of its results for `stall_seconds` is disconnected. The supervisor may take a worker that says
-    nothing for `silent_seconds` for hung; None = its steps may take as long as they like.
+    nothing for `silent_seconds` for hung; None = its steps may take as long as they like. `load_seconds`: by
+    stage, what getting ready took; told with the statistics.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Server:
         make_scheduler: Callable[[Emit], Work],
         stall_seconds: float = 10.0,
         silent_seconds: float | None = None,
+        load_seconds: Mapping[str, float] | None = None,
     ) -> None:
         self._listener = listener
         self._control = control
@@ -74,6 +76,7 @@ class Server:
         self._connections: dict[int, Connection] = {}
         self._stall_seconds = stall_seconds
         self._silent_seconds = silent_seconds
+        self._load_seconds = dict(load_seconds or {})
         self._accepted = 0
         self._stopping = False
         self._next_stats = 0.0
@@ -204,4 +207,5 @@ class Server:
                 connection.queue(stats)
 
     def _stats(self) -> Message:
-        return Message(Kind.STATS, payload=json.dumps(self._scheduler.snapshot()).encode())
+        told = {**self._scheduler.snapshot(), "load_seconds": self._load_seconds}
+        return Message(Kind.STATS, payload=json.dumps(told).encode())

@@ -37,7 +37,8 @@ class OperationStats:
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step that ran. `frames`: of all rows together; `audio_seconds`: that each of them moved on by;
-    `predicted_seconds`: by the cost model before.
+    `predicted_seconds`: by the cost model before; `padding`: the share of the step that nobody's frames were,
+    None where steps are never padded.
     """
 
     rows: int
@@ -45,6 +46,7 @@ class Step:
     run_ns: int
     predicted_seconds: float
     audio_seconds: float
+    padding: float | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Stats:
         seconds = step.run_ns / 1e9
         self.of(operation).count_step(step.rows, step.frames, step.run_ns, step.predicted_seconds)
         steps = self.steps[operation]
-        steps.by_class[name].count(step.rows, step.frames, seconds, step.audio_seconds)
+        steps.by_class[name].count(step.rows, step.frames, seconds, step.audio_seconds, step.padding)
         steps.cost_error_ratio.observe(seconds / step.predicted_seconds)
 
     def of(self, operation: Operation) -> OperationStats:

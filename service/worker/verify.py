@@ -18,6 +18,7 @@ from service.worker.device import DeviceError, Placement, open_device
 from service.worker.exactness import batch_fault, stream_fault
 from service.worker.facts import info_of
 from service.worker.item_calibrate import ITEM_SECONDS, calibrate_items
+from service.worker.load_times import LoadTimes
 from service.worker.padded_engine import PaddedEngine
 from service.worker.torch_engine import TorchEngine, geometry_of
 from service.worker.torch_items import TorchItemEngine
@@ -44,11 +45,13 @@ class VersionRejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedModel:
-    """A model that may be served, its engine, and what its steps cost here."""
+    """A model that may be served, its engine, what its steps cost here, and the seconds that each stage of
+    all this took."""
 
     loaded: LoadedCodec
     engine: TorchEngine | PaddedEngine | TorchItemEngine
     costs: dict[Operation, CostModel]
+    load_seconds: dict[str, float]
 
 
 def verify(model: str, version: str, path: Path, rows: int, placement: Placement) -> VerifiedModel:
@@ -61,17 +64,23 @@ def verify(model: str, version: str, path: Path, rows: int, placement: Placement
     same), speed (above real time, or above a tenth of it for models that need whole items) or load (anything
     else).
     """
+    times = LoadTimes()
     device = _open(placement)
+    times.done("device")
     _check_files(VersionPath(model, version, path))
+    times.done("digest")
     loaded = _load(path, device)
+    times.done("weights")
     tolerance = loaded.manifest.golden.tolerance if loaded.manifest.golden else 0.0
     mismatch = golden_mismatch(loaded.codec, loaded.golden.to(device))
     if mismatch > tolerance:
         raise VersionRejectedError("golden", f"{mismatch:.1%} of the golden codes do not come out again")
+    times.done("golden")
     if loaded.stream is not None:
         engine = _engine(loaded.stream, rows, placement)
-        return _verify_stream(loaded, engine, rows, tolerance)
-    return _verify_items(loaded, tolerance)
+        times.done("engine")
+        return _verify_stream(loaded, engine, rows, tolerance, times)
+    return _verify_items(loaded, tolerance, times)
 
 
 def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEngine | PaddedEngine:
@@ -85,25 +94,33 @@ def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEng
 
 
 def _verify_stream(
-    loaded: LoadedCodec, engine: TorchEngine | PaddedEngine, rows: int, tolerance: float
+    loaded: LoadedCodec,
+    engine: TorchEngine | PaddedEngine,
+    rows: int,
+    tolerance: float,
+    times: LoadTimes,
 ) -> VerifiedModel:
     if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance):
         raise VersionRejectedError("stream", fault)
+    times.done("stream")
     geometry = geometry_of(loaded.codec.config)
     costs = calibrate(engine, geometry, rows)
     _check_speed(real_time_factor(costs, geometry), _MIN_STREAM_SPEED)
-    return VerifiedModel(loaded, engine, costs)
+    times.done("speed")
+    return VerifiedModel(loaded, engine, costs, times.seconds)
 
 
-def _verify_items(loaded: LoadedCodec, tolerance: float) -> VerifiedModel:
+def _verify_items(loaded: LoadedCodec, tolerance: float, times: LoadTimes) -> VerifiedModel:
     codec = loaded.codec
     assert isinstance(codec, SeanetCodec), "codecs of all other families stream"
     engine = TorchItemEngine(codec)
     if fault := batch_fault(codec.config, engine, loaded.golden, tolerance):
         raise VersionRejectedError("batch", fault)
+    times.done("batch")
     costs = calibrate_items(engine, info_of(loaded.manifest, codec.config, slots=0))
     _check_speed(real_time_factor(costs, geometry_of(codec.config), ITEM_SECONDS), _MIN_ITEM_SPEED)
-    return VerifiedModel(loaded, engine, costs)
+    times.done("speed")
+    return VerifiedModel(loaded, engine, costs, times.seconds)
 
 
 def _check_speed(factor: float, needed: float) -> None:

@@ -10,8 +10,7 @@ On a machine with a GPU (a torch for its CUDA has to be installed; nothing else 
        What is skipped without CUDA runs now: graphs = launches bit for bit, TF32 off, copies.
     2. python -m tests.bench.device --device cuda:0 --repeats 2000 --out device.md
     3. codecd serve --device cuda:0 (then --batching compact), and see that the log says "graphs recorded"
-       with none left out, and that of codec_worker_graph_steps_total and codec_worker_eager_steps_total
-       hardly any but the first grows
+       with none left out, and that of codec_cuda_graph_steps_total by path hardly any but "graph" grows
     4. python -m tests.bench.live --streams 200 --workers 1 (it takes the GPU by itself)
     5. python -m tests.bench.hot_load --workers 1
 

@@ -11,9 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.deploy.image import inherited
 from tests.deploy.load import Load, serving
 from tests.deploy.manifests import base, dashboard_queries, rules, scaling_queries, server
+from tests.support import REPOSITORY_ROOT
 
 _STATISTICS_SECONDS = 10.0
-_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count", ""), "gauge": ("",)}
+_PARTS = ("_bucket", "_sum", "_count")
+_NOT_ALWAYS = {"codec_cuda_graph_steps_total", "codec_gpu_memory_bytes", "codec_worker_failed_total"}
 # Prometheus adds these itself.
 _ADDED = {"job", "instance"}
 
@@ -47,6 +50,19 @@ def test_every_metric_that_is_asked_for_is_exported(exported: dict[str, set[str]
     asked = {name for query in queries for name in re.findall(r"\b(?:codec|process)_\w+", query)}
     assert len(asked) > 20
     assert sorted(asked - exported.keys()) == []
+
+
+def test_what_supervisor_and_worker_tell_arrives(exported: dict[str, set[str]]) -> None:
+    assert {"model", "channel"} <= exported["codec_registry_last_success_timestamp_seconds"]
+    assert {"model", "version", "worker", "stage"} <= exported["codec_model_load_seconds"]
+
+
+def test_the_page_about_metrics_knows_all_of_them_and_no_others(exported: dict[str, set[str]]) -> None:
+    text = (REPOSITORY_ROOT / "docs" / "metrics.md").read_text()
+    explained = set(re.findall(r"`(codec_\w+)`", text))
+    told = {name for name in exported if name.startswith("codec_") and not name.endswith(_PARTS)}
+    assert sorted(told - explained) == []
+    assert sorted(explained - told) == sorted(_NOT_ALWAYS)
 
 
 def test_every_label_that_is_asked_for_is_set(exported: dict[str, set[str]]) -> None:

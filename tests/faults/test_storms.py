@@ -98,4 +98,4 @@ def test_a_storm_of_cancelled_calls_leaves_nothing_behind(
     after = Held.by(tiny_service)
     assert after.frontend_mb - before.frontend_mb < _GROWTH_MB
     assert after.worker_mb - before.worker_mb < _GROWTH_MB
-    assert tiny_service.metric("codec_worker_generation_mismatches_total") == 0
+    assert tiny_service.metric("codec_slot_generation_mismatch_total") == 0

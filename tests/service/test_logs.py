@@ -8,7 +8,7 @@ from contextvars import Context, copy_context
 import pytest
 
 from service.logs import JsonFormatter, configure_logging
-from service.request_context import CALLER, begin_request
+from service.request_context import CALLER, TRACE_ID, begin_request
 
 
 def test_a_record_is_one_line_of_json_with_its_extras() -> None:
@@ -29,11 +29,13 @@ def test_a_record_names_the_request_that_it_belongs_to_and_its_caller() -> None:
     def line() -> dict[str, object]:
         begin_request("r-7")
         CALLER.set("voice-team")
+        TRACE_ID.set("0af7651916cd43dd8448eb211c80319c")
         entry: dict[str, object] = json.loads(JsonFormatter("frontend").format(logging.makeLogRecord({})))
         return entry
 
     entry = copy_context().run(line)
     assert (entry["request_id"], entry["caller"]) == ("r-7", "voice-team")
+    assert entry["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
 
 
 def test_an_exception_is_part_of_the_line() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,14 @@ _HEADER: dict[str, Any] = {
 }
 
 
+_REJECTED: Counter[str] = Counter()
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    _REJECTED.clear()
+
+
 @pytest_asyncio.fixture
 async def pool() -> AsyncIterator[DecoderPool]:
     """Two processes at most; one request may take two seconds."""
@@ -36,7 +45,7 @@ async def pool() -> AsyncIterator[DecoderPool]:
 
 @asynccontextmanager
 async def _started(config: PoolConfig) -> AsyncIterator[DecoderPool]:
-    pool = DecoderPool(config)
+    pool = DecoderPool(config, lambda reason: _REJECTED.update([reason]))
     try:
         await pool.start()
         yield pool
@@ -60,6 +69,7 @@ async def test_what_is_no_audio_is_refused(pool: DecoderPool) -> None:
     with pytest.raises(ServiceError, match="no audio") as caught:
         await _read(pool, b"not at all")
     assert caught.value.condition is Condition.UNSUPPORTED_MEDIA
+    assert _REJECTED == {"invalid": 1}
 
 
 async def test_a_bomb_meets_the_memory_limit_and_the_process_goes_on() -> None:
@@ -68,6 +78,7 @@ async def test_a_bomb_meets_the_memory_limit_and_the_process_goes_on() -> None:
             await _read(pool, bodies.flac_bomb(180, 8_000, 1), sample_rate=192_000)
         assert caught.value.condition is Condition.LIMIT_EXCEEDED
         assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
+        assert _REJECTED == {"limit": 1}
 
 
 async def test_a_bomb_meets_the_processor_limit_and_the_next_request_is_served() -> None:
@@ -79,6 +90,7 @@ async def test_a_bomb_meets_the_processor_limit_and_the_next_request_is_served()
         assert caught.value.condition is Condition.LIMIT_EXCEEDED
         assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
         assert before not in _children("decoder_process")
+        assert _REJECTED == {"cpu": 1}
 
 
 @pytest.mark.parametrize("field", [b"data", b"fmt "])
@@ -108,11 +120,14 @@ async def test_a_process_that_is_killed_while_nobody_uses_it_costs_nothing(pool:
 
 
 @pytest.mark.parametrize(
-    ("number", "condition"),
-    [(signal.SIGKILL, Condition.UNAVAILABLE), (signal.SIGSEGV, Condition.UNSUPPORTED_MEDIA)],
+    ("number", "condition", "reason"),
+    [
+        (signal.SIGKILL, Condition.UNAVAILABLE, "killed"),
+        (signal.SIGSEGV, Condition.UNSUPPORTED_MEDIA, "crash"),
+    ],
 )
 async def test_a_process_that_dies_costs_one_request(
-    number: signal.Signals, condition: Condition, pool: DecoderPool
+    number: signal.Signals, condition: Condition, reason: str, pool: DecoderPool
 ) -> None:
     await _read(pool, bodies.sound_file())
     (pid,) = _children("decoder_process")
@@ -124,6 +139,7 @@ async def test_a_process_that_dies_costs_one_request(
     with pytest.raises(ServiceError) as caught:
         await reading
     assert caught.value.condition is condition
+    assert {reason: 1} == _REJECTED
     assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
 
 
@@ -135,6 +151,7 @@ async def test_a_process_that_hangs_is_ended_at_the_time_limit(pool: DecoderPool
         await _read(pool, bodies.sound_file())
     assert caught.value.condition is Condition.LIMIT_EXCEEDED
     assert pid not in _children("decoder_process")
+    assert _REJECTED == {"time": 1}
     assert len((await _read(pool, bodies.sound_file())).body) == 4 * 8000
 
 
@@ -155,6 +172,7 @@ async def test_too_many_waiting_requests_are_refused_and_the_others_served(pool:
     refused = [result for result in results if isinstance(result, ServiceError)]
     assert (len(served), len(refused)) == (4, 2)
     assert {error.condition for error in refused} == {Condition.OVERLOADED}
+    assert _REJECTED == {"queue": 2}
 
 
 def _children(name: str) -> list[int]:

@@ -23,7 +23,7 @@ _STEREO = ModelInfo("m", "1-a", "s", 48_000, 2, 320, 352, 32, 1024, True, 4)
 @pytest_asyncio.fixture
 async def intake() -> AsyncIterator[Intake]:
     """An intake with one confined process."""
-    pool = DecoderPool(PoolConfig(processes=1))
+    pool = DecoderPool(PoolConfig(processes=1), rejected=lambda reason: None)
     yield Intake(Limits(), pool)
     pool.close()
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from prometheus_client.core import Metric
 
 from service.frontend.roster import Roster
@@ -22,7 +23,8 @@ def told(*workers: str) -> dict[str, Metric]:
         stats.count_step(Operation.ENCODE, "live", Step(3, 12, 30_000_000, 0.020, 0.08))
         stats.count_step(Operation.ENCODE, "live", Step(1, 4, 90_000_000, 0.020, 0.08))
         stats.count_step(Operation.ENCODE, "bulk", Step(1, 50, 10_000_000, 0.010, 1.0))
-        stats.steps[Operation.ENCODE].lateness_seconds.observe(0.004)
+        stats.count_step(Operation.DECODE, "bulk", Step(2, 30, 10_000_000, 0.010, 0.4, padding=0.25))
+        stats.steps[Operation.ENCODE].count_message(0.1, is_first=True)
         gauges = {
             "capacity": {"encode": 30, "decode": 20},
             "room": {"encode": 7, "decode": 5},
@@ -53,6 +55,8 @@ def test_steps_of_live_streams_are_ticks() -> None:
     assert value(families, "codec_tick_overruns_total", op="encode") == 1
     assert value(families, "codec_stream_frames_total", op="encode") == 16
     assert value(families, "codec_stream_frame_lateness_seconds_count", op="encode") == 1
+    assert value(families, "codec_stream_first_output_seconds_sum", op="encode") == 0.1
+    assert value(families, "codec_stream_underruns_total", op="encode") == 1
     assert value(families, "codec_tick_seconds_count", op="decode") == 0
 
 
@@ -61,6 +65,12 @@ def test_all_steps_are_batches() -> None:
     rows = {"op": "encode", "class": "bulk"}
     assert value(families, "codec_batch_rows_count", **rows) == 1
     assert value(families, "codec_batch_run_seconds_sum", **rows) == 0.01
+    assert value(families, "codec_batch_audio_seconds_sum", **rows) == 1.0
+    assert {sample.labels["class"] for sample in families["codec_batch_padded_ratio"].samples} == {"bulk"}
+    padded = {"op": "decode", "class": "bulk"}
+    assert value(families, "codec_batch_audio_seconds_sum", **padded) == pytest.approx(0.6)
+    assert value(families, "codec_batch_padded_ratio_bucket", le="0.2", **padded) == 0
+    assert value(families, "codec_batch_padded_ratio_bucket", le="0.3", **padded) == 1
     assert value(families, "codec_batch_cost_error_ratio_bucket", op="encode", le="1.0") == 1
     assert value(families, "codec_batch_cost_error_ratio_count", op="encode") == 3
 

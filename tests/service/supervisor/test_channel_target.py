@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,14 +56,20 @@ def test_a_missing_channel_is_an_error_only_where_it_is_needed(
     version = publish(repository, tmp_path / "work", "serve").version
     stable = ChannelTarget("model", "stable", is_default=True)
     canary = ChannelTarget("model", "canary", is_default=False)
+    assert stable.read_at == 0.0
+    began = time.time()
     for _ in range(2):
         stable.look(repository)
         canary.look(repository)
+    assert began <= stable.read_at <= time.time()
+    assert canary.read_at == 0.0
     assert stable.wanted == Channel(version=version, generation=1)
     assert canary.wanted is None
     assert "no channel 'canary'" in canary.problem
     (repository.root / "model" / "channels" / "stable.json").unlink()
+    before = stable.read_at
     stable.look(repository)
+    assert stable.read_at == before, "what cannot be read has not been read"
     assert stable.wanted is not None
     told = [record.levelno for record in caplog.records if record.message == "a channel cannot be read"]
     assert told == [logging.INFO, logging.ERROR]

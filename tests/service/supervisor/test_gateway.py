@@ -99,6 +99,14 @@ async def test_front_ends_share_ports_and_one_that_is_killed_comes_back_while_th
     assert all(front_end.drained.is_set() for front_end in gateway._front_ends)
 
 
+async def test_all_front_ends_tell_when_channels_were_read(pair: tuple[Gateway, Owner, int]) -> None:
+    gateway, _, metrics_port = pair
+    gateway.tell_read_at({"tiny": {"stable": 1.7e9}})
+    wanted = 'codec_registry_last_success_timestamp_seconds{channel="stable",model="tiny"} 1.7e+09'
+    urls = [f"http://127.0.0.1:{port}/metrics" for port in (metrics_port, metrics_port + 1)]
+    await until(lambda: all(wanted in httpx.get(url).text for url in urls))
+
+
 async def test_front_ends_agree_on_what_is_idle_and_add_up_their_loads(
     pair: tuple[Gateway, Owner, int],
 ) -> None:

@@ -13,14 +13,17 @@ CONFIG = ItemSchedulerConfig(max_jobs=4)
 class ItemBench(SchedulerDriver):
     """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
 
-    def __init__(self, config: ItemSchedulerConfig = CONFIG) -> None:
+    def __init__(
+        self, config: ItemSchedulerConfig = CONFIG, cost: tuple[float, float] = (0.001, 0.002)
+    ) -> None:
         super().__init__()
+        self.cost = costs(*cost)
         self.engine = ItemOracle(self.take_time)
-        model = ItemModel(GEOMETRY, cutter(), self.engine, costs())
+        model = ItemModel(GEOMETRY, cutter(), self.engine, costs(*cost))
         self.scheduler: ItemScheduler = ItemScheduler(model, self.emit, config, clock=lambda: self.now_ns)
 
     def take_time(self, pieces: int, frames: int) -> None:
-        self.pass_time(costs()[Operation.ENCODE].seconds(pieces, frames, 3))
+        self.pass_time(self.cost[Operation.ENCODE].seconds(pieces, frames, 3))
 
 
 def encode_job(session: int, n_samples: int, n_q: int = 3, deadline_ns: int = 0) -> Message:

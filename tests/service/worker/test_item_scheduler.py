@@ -235,6 +235,18 @@ def test_the_snapshot_counts() -> None:
     assert set(snapshot["cost"]) == {"encode", "decode"}
 
 
+def test_the_padding_of_a_batch_is_counted() -> None:
+    bench = ItemBench(cost=(0.010, 0.002))
+    bench.send(encode_job(1, 12), encode_job(2, 8))
+    bench.run()
+    snapshot = bench.scheduler.snapshot()
+    steps, stats = snapshot["steps"]["encode"]["by_class"]["interactive"], snapshot["encode"]
+    longest = (stats["frames"] + 1) / 2
+    assert (stats["steps"], stats["rows"]) == (1, 2)
+    assert steps["padding"]["total"] == pytest.approx(0.5 / longest)
+    assert steps["audio_seconds"]["total"] == pytest.approx(stats["frames"] * 4 / INFO.sample_rate)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_schedules_give_every_item_what_it_would_get_alone(seed: int) -> None:
     """Every job that is neither cancelled nor refused is answered once, and rightly."""

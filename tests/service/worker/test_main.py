@@ -112,6 +112,10 @@ def test_a_two_second_request_is_one_or_two_steps(peer: Peer) -> None:
     assert 1 <= peer.stats()["encode"]["steps"] - before <= 2
 
 
+def test_what_getting_ready_took_is_told(peer: Peer) -> None:
+    assert peer.stats()["load_seconds"]["speed"] > 0
+
+
 def test_steps_of_one_shape_give_the_same_codes(version: VersionPath, codec: Codec) -> None:
     fields = {"model": version.model, "version": version.version, "version_path": version.path}
     with running(MODULE, batching="fixed", **fields) as worker:

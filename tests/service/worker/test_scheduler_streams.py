@@ -1,6 +1,7 @@
 """Live streams on the scheduler: every session gets what it would get alone, in order."""
 
 import numpy as np
+import pytest
 
 from service.ipc import Kind, Message, Operation
 from service.status import Condition
@@ -32,6 +33,47 @@ def test_a_stream_that_runs_ahead_of_real_time_queues_with_the_jobs() -> None:
     assert answers[result - 1].sequence == 0, "what came before the job is done before it"
     assert answers[result + 1].sequence == 0, "and what came later, later"
     assert answers[-1].sequence == 1
+
+
+def lateness(bench: Bench) -> tuple[int, float, int]:
+    """Outputs that were counted, their lateness together in seconds, and underruns."""
+    told = bench.scheduler.snapshot()["steps"]["encode"]
+    return sum(told["lateness_seconds"]["counts"]), told["lateness_seconds"]["total"], told["underruns"]
+
+
+def test_only_what_is_due_can_be_late() -> None:
+    bench = Bench()
+    bench.send(opened(1), data(1, samples(4 * 500).tobytes()))  # ten seconds, all at once
+    bench.run()
+    outputs, late_seconds, underruns = lateness(bench)
+    assert outputs > 50
+    assert late_seconds == pytest.approx(0.02, abs=0.002), "that of the first output, which is due at once"
+    assert underruns == 0
+
+
+def test_a_source_that_keeps_to_real_time_is_late_by_all_that_it_waits() -> None:
+    bench = Bench()
+    bench.send(opened(1))
+    for sequence in range(10):
+        bench.pass_time(0.08)
+        bench.send(data(1, samples(16).tobytes(), sequence))
+        bench.pass_time(0.1 if sequence == 9 else 0.01)
+        bench.run()
+    outputs, late_seconds, underruns = lateness(bench)
+    assert (outputs, underruns) == (10, 1)
+    assert late_seconds == pytest.approx(9 * 0.019 + 0.109)
+
+
+def test_who_was_ahead_and_waited_is_late_again() -> None:
+    bench = Bench()
+    bench.send(opened(1), data(1, samples(4 * 25).tobytes()))  # half a second at once
+    bench.run()
+    _, before, _ = lateness(bench)
+    bench.pass_time(5.0)
+    bench.send(data(1, samples(16).tobytes(), 1))
+    bench.pass_time(0.05)
+    bench.run()
+    assert lateness(bench)[1] - before == pytest.approx(0.059)
 
 
 def test_stream_messages_are_acknowledged_when_nothing_is_left_to_step() -> None:

@@ -56,6 +56,9 @@ def test_a_sound_version_passes(tmp_path: Path) -> None:
     model = verify(version.model, version.version, version.path, rows=3, placement=Placement())
     assert model.loaded.manifest.version == version.version
     assert set(model.costs) == set(Operation)
+    stages = ["device", "digest", "weights", "golden", "engine", "stream", "speed"]
+    assert list(model.load_seconds) == stages
+    assert all(seconds > 0 for seconds in model.load_seconds.values())
     assert isinstance(model.engine, TorchEngine)
     assert model.engine.encode([2], np.zeros((1, 640, 1), np.float32), 4).shape == (1, 2, 4)
 
