@@ -35,8 +35,8 @@ from tests.load.schedule import Kind
 
 CURVE_COLUMNS = (
     "clients", "number", "s", "messages", "p50 ms", "p99 ms", "p99.9 ms", "max ms",
-    "first output p50 / p99 ms", "underruns", "steps overran", "generator", "CPU us a message: front end", "worker", "streams a step",
-    "service / generator cores", "verdict",
+    "first output p50 / p99 ms", "underruns", "steps overran", "generator",
+    "CPU us a message: front end", "worker", "streams a step", "service / generator cores", "verdict",
 )  # fmt: skip
 COST_COLUMNS = (
     "clients", "number", "front end us", "of it IPC", "worker us", "of it model", "IPC", "the rest",

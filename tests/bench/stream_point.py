@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from tests.bench.offline import Offline
 from tests.bench.processes import Census, Role
 from tests.bench.running_service import RunningService
-from tests.bench.scrape import Scrape
+from tests.bench.scrape import Scrape, difference
+from tests.bench.speech import RATE
 from tests.load.lateness import Quantiles
 from tests.load.results import Outcome, Part
 from tests.load.schedule import SIDES, Kind, Shape, sessions
@@ -20,6 +21,7 @@ _STEPS_CPU = "codec_worker_cpu_seconds_total"
 _OVERRUNS = "codec_tick_overruns_total"
 _TICKS = "codec_tick_seconds_count"
 _ROWS = "codec_worker_rows_total"
+_FRAMES = "codec_worker_frames_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,13 @@ class Cost:
     rows: float
 
     @classmethod
-    def between(cls, censuses: tuple[Census, Census], scrapes: tuple[Scrape, Scrape], streams: int) -> "Cost":
-        """What was used from the first look to the second, by so many gRPC streams."""
+    def between(
+        cls, censuses: tuple[Census, Census], scrapes: tuple[Scrape, Scrape], streams: int, frames: float
+    ) -> "Cost":
+        """What was used from the first look to the second, by so many gRPC streams; `frames`: of a message.
+
+        Workers tell their counters once a second, all of one moment: only what they say is divided by it.
+        """
         before, after = censuses
         seconds = after.at - before.at
         used = {role: after.cpu_seconds_since(before, role) for role in Role}
@@ -53,7 +60,7 @@ class Cost:
         return cls(
             front_end_us=each * used[Role.FRONT_END],
             worker_us=each * used[Role.WORKER],
-            model_us=each * difference(scrapes, _STEPS_CPU),
+            model_us=1e6 * frames * difference(scrapes, _STEPS_CPU) / max(1.0, difference(scrapes, _FRAMES)),
             others_us=each * (used[Role.SUPERVISOR] + used[Role.DECODER]),
             service_cores=sum(used.values()) / seconds,
             rows=difference(scrapes, _ROWS) / max(1.0, difference(scrapes, _TICKS)),
@@ -126,7 +133,8 @@ class Bench:
             after = Census.take(self.service), Scrape.take(self.service)
             parts = load.parts()
         scrapes = before[1], after[1]
-        cost = Cost.between((before[0], after[0]), scrapes, clients * len(SIDES[kind]))
+        frames = MESSAGE_SECONDS * RATE / scripts.hop_samples
+        cost = Cost.between((before[0], after[0]), scrapes, clients * len(SIDES[kind]), frames)
         return Point(
             *(kind, clients, seconds, Outcome.of(parts, kind, (since, until)), cost, _cores(parts)),
             *(after[0].memory_mb(Role.WORKER), after[0].memory_mb(Role.FRONT_END)),
@@ -138,12 +146,6 @@ class Bench:
         if seconds not in self._scripts:
             self._scripts[seconds] = Scripts.make(self.offline, [seconds], _VOICES, self.n_q)
         return self._scripts[seconds]
-
-
-def difference(scrapes: tuple[Scrape, Scrape], name: str) -> float:
-    """By how much a counter grew; NaN if the service has none of that name."""
-    before, after = (scrape.total(name) for scrape in scrapes)
-    return float("nan") if after is None else after - (before or 0.0)
 
 
 def _cores(parts: list[Part]) -> float:
