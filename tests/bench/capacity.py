@@ -10,9 +10,9 @@ Definition. N clients, each sending 80 ms at a time by its own clock, joined one
 if for the whole of the confirming run, warm-up aside: p99.9 of lateness (from when a message was due to when
 all its output had come) stays below one frame of the model (20 ms); no player that holds two frames back runs
 dry; less than 0.1 % of the steps of the model take longer than their audio; nobody is refused or broken off;
-the compared streams bring the known codes; and the generator was on time, else the run is void and taken
-again. The search goes upwards in short runs and then confirms in a long one. Generator and service share the
-cores. Admission control is on: a refusal ends the search as well.
+the compared streams bring the known codes; and the generator was on time, else the run is void, and a short
+one is taken again. The search goes upwards in short runs and then confirms in a long one. Generator and
+service share the cores. Admission control is on: a refusal ends the search as well.
 
 Every kind has a service of its own. Each run is a line of the first table as soon as it is over, and goes to
 --out at once; what a message costs, memory and the result follow when the kind is done. The model's share is
