@@ -185,6 +185,7 @@ class ItemScheduler:
     def _run(self, batch: ItemBatch, started_ns: int) -> None:
         predicted = self._model.costs[batch.operation].seconds(len(batch.pieces), batch.frames, batch.n_q)
         self._queue.jobs.charge(batch.jobs, predicted, started_ns)
+        began_cpu_ns = time.thread_time_ns()
         try:
             outputs = self._step(batch)
         except Exception:
@@ -194,8 +195,8 @@ class ItemScheduler:
             for job in dict.fromkeys(batch.jobs):
                 self._break(job)
             return
-        run_ns = self._clock() - started_ns
-        self._count(batch, predicted, run_ns)
+        run_ns, cpu_ns = self._clock() - started_ns, time.thread_time_ns() - began_cpu_ns
+        self._count(batch, predicted, run_ns, cpu_ns)
         for job, output in zip(batch.jobs, outputs, strict=True):
             job.done.append(output)
         for job in dict.fromkeys(batch.jobs):
@@ -231,10 +232,10 @@ class ItemScheduler:
         self._stats.of(job.operation).jobs += 1
         self._queue.drop(job.key)
 
-    def _count(self, batch: ItemBatch, predicted_seconds: float, run_ns: int) -> None:
+    def _count(self, batch: ItemBatch, predicted_seconds: float, run_ns: int, cpu_ns: int) -> None:
         rows = len(batch.pieces)
         self._model.costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
         audio_seconds = batch.frames * self._model.geometry.frame_seconds
         padding = 1.0 - batch.own_frames / (rows * batch.frames)
-        step = Step(rows, batch.own_frames, run_ns, predicted_seconds, audio_seconds, padding)
+        step = Step(rows, batch.own_frames, run_ns, predicted_seconds, audio_seconds, cpu_ns, padding)
         self._stats.count_step(batch.operation, class_of(is_job=True, bulk=batch.jobs[0].bulk), step)

@@ -161,6 +161,7 @@ class Scheduler:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]
         predicted = self._costs[batch.operation].seconds(len(batch.sessions), batch.frames, batch.n_q)
         self._sessions.charge(batch.sessions, predicted, started_ns)
+        began_cpu_ns = time.thread_time_ns()
         try:
             outputs = run_step(self._engine, batch)
         except Exception:
@@ -169,9 +170,9 @@ class Scheduler:
             _LOG.exception("a step failed", extra={"sessions": keys, "frames": batch.frames})
             self._fail_batch(batch)
             return
-        run_ns = self._clock() - started_ns
+        run_ns, cpu_ns = self._clock() - started_ns, time.thread_time_ns() - began_cpu_ns
         self._intake.stepped(started_ns, started_ns + run_ns)
-        self._count(batch, predicted, run_ns)
+        self._count(batch, predicted, run_ns, cpu_ns)
         if not batch.sessions[0].is_job:
             self._slack.ran(run_ns, started_ns + run_ns)
         for session, output, since_ns in zip(batch.sessions, outputs, waiting_since_ns, strict=True):
@@ -223,10 +224,10 @@ class Scheduler:
             text = "the model failed on this step; the fault has been logged, try again"
             self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
 
-    def _count(self, batch: Batch, predicted_seconds: float, run_ns: int) -> None:
+    def _count(self, batch: Batch, predicted_seconds: float, run_ns: int, cpu_ns: int) -> None:
         rows, head = len(batch.sessions), batch.sessions[0]
         self._costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
         audio_seconds = batch.frames * head.geometry.frame_seconds
-        step = Step(rows, rows * batch.frames, run_ns, predicted_seconds, audio_seconds)
+        step = Step(rows, rows * batch.frames, run_ns, predicted_seconds, audio_seconds, cpu_ns)
         name = class_of(is_job=head.is_job, bulk=head.bulk)
         self._stats.count_step(batch.operation, name, step)

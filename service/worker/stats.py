@@ -15,7 +15,11 @@ from service.worker.step_stats import Class, OperationSteps, steps_by_operation
 
 @dataclass(slots=True)
 class OperationStats:
-    """Counters of one operation: `rows`/`steps` is the mean batch width; times in seconds."""
+    """Counters of one operation: `rows`/`steps` is the mean batch width; times in seconds.
+
+    `busy_seconds`: in steps, by the clock; `cpu_seconds`: CPU time that their thread used, which is less
+    where others want the core too, or where a device does the work.
+    """
 
     jobs: int = 0
     streams: int = 0
@@ -23,22 +27,24 @@ class OperationStats:
     steps: int = 0
     rows: int = 0
     busy_seconds: float = 0.0
+    cpu_seconds: float = 0.0
     predicted_seconds: float = 0.0
 
-    def count_step(self, rows: int, frames: int, run_ns: int, predicted_seconds: float) -> None:
-        """A step ran; `frames`: of all its rows together."""
+    def count_step(self, step: "Step") -> None:
+        """A step ran."""
         self.steps += 1
-        self.rows += rows
-        self.frames += frames
-        self.busy_seconds += run_ns / 1e9
-        self.predicted_seconds += predicted_seconds
+        self.rows += step.rows
+        self.frames += step.frames
+        self.busy_seconds += step.run_ns / 1e9
+        self.cpu_seconds += step.cpu_ns / 1e9
+        self.predicted_seconds += step.predicted_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step that ran. `frames`: of all rows together; `audio_seconds`: that each of them moved on by;
-    `predicted_seconds`: by the cost model before; `padding`: the share of the step that nobody's frames were,
-    None where steps are never padded.
+    `predicted_seconds`: by the cost model before; `cpu_ns`: CPU time of the thread that ran it; `padding`:
+    the share of the step that nobody's frames were, None where steps are never padded.
     """
 
     rows: int
@@ -46,6 +52,7 @@ class Step:
     run_ns: int
     predicted_seconds: float
     audio_seconds: float
+    cpu_ns: int
     padding: float | None = None
 
 
@@ -70,7 +77,7 @@ class Stats:
     def count_step(self, operation: Operation, name: Class, step: Step) -> None:
         """A step ran for sessions of a class."""
         seconds = step.run_ns / 1e9
-        self.of(operation).count_step(step.rows, step.frames, step.run_ns, step.predicted_seconds)
+        self.of(operation).count_step(step)
         steps = self.steps[operation]
         steps.by_class[name].count(step.rows, step.frames, seconds, step.audio_seconds, step.padding)
         steps.cost_error_ratio.observe(seconds / step.predicted_seconds)

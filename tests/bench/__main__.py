@@ -51,6 +51,7 @@ SCRIPTS = {
         "latency of 20 live streams", ("--streams", "6", "--decode-streams", "2", "--seconds", "8")
     ),
     "hot_load": Script("new versions under load", ("--seconds", "20", "--every", "8", "--period", "0.5")),
+    "rollback": Script("rollback and canary under load", ("--quick",)),
     "kill_worker": Script("`kill -9` of workers under load", ("--seconds", "3", "--period", "0.5")),
     "shutdown": Script("SIGTERM under load", ("--seconds", "3", "--period", "0.5")),
     "rolling": Script("three replicas behind a load balancer: restarts, `kill -9`", ("--seconds", "3")),

@@ -1,154 +1,143 @@
 """How many live streams at a time: the most encode, decode and duplex clients, and what they cost.
 
-    python -m tests.bench.capacity                                all kinds; about two hours
+    python -m tests.bench.capacity                                    search and confirm; about two hours
     python -m tests.bench.capacity --kinds encode --confirm-seconds 120
+    python -m tests.bench.capacity --curve 10,20,40,60,80 --seconds 15     three minutes for each kind
+    python -m tests.bench.capacity --kinds encode --confirm 60             one run of ten minutes
     python -m tests.bench.capacity --quick
 
 Definition. N clients, each sending 80 ms at a time by its own clock, joined one after the other, are served
 if for the whole of the confirming run, warm-up aside: p99.9 of lateness (from when a message was due to when
-all its output had come) stays below the bar, by default one message; no player that holds two messages back
-runs dry; nobody is refused or broken off; the compared streams bring the known codes; and the generator was
-on time, else the run is void and taken again. The search goes upwards in short runs and then confirms in a
-long one. Generator and service share the cores. Admission control is on: a refusal ends the search as well.
+all its output had come) stays below one frame of the model (20 ms); no player that holds two frames back runs
+dry; less than 0.1 % of the steps of the model take longer than their audio; nobody is refused or broken off;
+the compared streams bring the known codes; and the generator was on time, else the run is void, and a short
+one is taken again. The search goes upwards in short runs and then confirms in a long one. Generator and
+service share the cores. Admission control is on: a refusal ends the search as well.
+
+Every kind has a service of its own. Each run is a line of the first table as soon as it is over, and goes to
+--out at once; what a message costs, memory and the result follow when the kind is done. The model's share is
+the CPU time of the worker's steps. The share of IPC is measured beside, by itself, with as many streams: the
+lower figure at saturation, where messages share wake-ups, the upper paced as callers are, where they do not.
 """
 
-import sys
-from argparse import ArgumentParser
-from dataclasses import dataclass, field
+from argparse import ArgumentParser, Namespace
 
-import numpy as np
-
+from tests.bench.capacity_run import SHARE, CapacityRun
+from tests.bench.ipc import IpcWorker
 from tests.bench.offline import Offline
 from tests.bench.options import add_workers, make_parser
 from tests.bench.running_service import RunningService
 from tests.bench.scrape import Scrape, capacity_page
-from tests.bench.search import confirmed, largest_passing
-from tests.bench.stream_point import Bench, Point
-from tests.bench.tables import show, table
+from tests.bench.stream_point import Bench, Definition, Point
+from tests.bench.tables import GrowingTable, show, table
+from tests.load.lateness import Quantiles
 from tests.load.schedule import Kind
 
-RESULT_COLUMNS = (
-    "clients", "largest number", "confirmed for s", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "underruns",
-    "next larger failed by", "below one frame up to", "service says", "p99.9 ms at 70 %",
-)  # fmt: skip
 CURVE_COLUMNS = (
-    "clients", "number", "s", "messages", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "underruns", "overruns",
-    "generator", "service / generator cores", "verdict",
+    "clients", "number", "s", "messages", "p50 ms", "p99 ms", "p99.9 ms", "max ms",
+    "first output p50 / p99 ms", "underruns", "steps overran", "generator",
+    "CPU us a message: front end", "worker", "streams a step", "service / generator cores", "verdict",
 )  # fmt: skip
 COST_COLUMNS = (
-    "clients", "number", "front end us", "worker: model us", "worker: scheduling and IPC us", "others us",
-    "service cores", "worker KB per client", "front end KB per client",
+    "clients", "number", "front end us", "of it IPC", "worker us", "of it model", "IPC", "the rest",
+    "other processes us", "service cores",
 )  # fmt: skip
+MEMORY_COLUMNS = ("clients", "from", "to", "KB per client: workers", "front end")
+RESULT_COLUMNS = ("clients", "largest number", "confirmed for s", "next larger failed by", "service says")
 
-# Steps are timed by the clock on the wall: beside other work the model seems to take what others took.
-_COST_TITLE = "CPU per message of 80 ms, and memory; the model's share by the wall clock of the worker"
-
-_SHARE = 0.7
-_VOID_TRIES = 3
-_START = 8
+_IPC_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class Capacity:
-    """The search for one kind of client.
-
-    `points`: every run; `largest`: the one that confirmed; `share`: one at 70 % of what the service says
-    that it carries.
-    """
-
-    bench: Bench
-    kind: Kind
-    bar_ms: float
-    probe_seconds: float
-    confirm_seconds: float
-    limit: int
-    points: list[Point] = field(default_factory=list, init=False)
-    largest: Point | None = field(default=None, init=False)
-    share: Point | None = field(default=None, init=False)
-
-    def run(self, announced: float | None) -> None:
-        """Search, confirm, and take a point at 70 % of what the service says (or of what was found)."""
-        start = round(_SHARE * announced) if announced else _START
-        candidate = largest_passing(lambda count: self._passes(count, self.probe_seconds), start, self.limit)
-        best = confirmed(lambda count: self._passes(count, self.confirm_seconds), candidate)
-        if best:
-            self.largest = next(point for point in reversed(self.points) if point.clients == best)
-            self.share = self._take(max(1, round(_SHARE * (announced or best))), self.probe_seconds)
-
-    def _passes(self, count: int, seconds: float) -> bool:
-        return not self._take(count, seconds).faults(self.bar_ms)
-
-    def _take(self, count: int, seconds: float) -> Point:
-        """A point, again if the generator was late."""
-        point = self.bench.point(self.kind, count, seconds)
-        for _ in range(_VOID_TRIES - 1):
-            if point.outcome.punctuality.on_time:
-                break
-            point = self.bench.point(self.kind, count, seconds)
-        self.points.append(point)
-        verdict = ", ".join(point.faults(self.bar_ms)) or "passes"
-        print(f"{count} {self.kind}: p99.9 {point.quantiles.p999_ms:.1f} ms, {verdict}", file=sys.stderr)
-        return point
-
-    def result_row(self, announced: float | None, frame_ms: float) -> list[object]:
-        """The line of the kind in the table of results."""
-        says = "not exported" if announced is None else f"{announced:g}"
-        if self.largest is None:
-            return [self.kind, 0, *["" for _ in range(8)], says, ""]
-        best = self.largest.clients
-        above = [point for point in self.points if point.clients > best and point.faults(self.bar_ms)]
-        nearest = min(above, key=lambda point: point.clients, default=None)
-        limit = ", ".join(nearest.faults(self.bar_ms)) if nearest else "none was tried"
-        within = [point.clients for point in self.points if not point.faults(frame_ms)]
-        share = f"{self.share.quantiles.p999_ms:.1f} with {self.share.clients}" if self.share else ""
-        return [
-            self.kind, best, f"{self.largest.seconds:g}", *self.largest.quantiles.cells(),
-            self.largest.outcome.underruns, limit, max(within, default=0), says, share,
-        ]  # fmt: skip
-
-    def curve_rows(self) -> list[list[object]]:
-        """Every run, by number of clients."""
-        return [
-            [
-                point.kind, point.clients, f"{point.seconds:g}", point.quantiles.count,
-                *point.quantiles.cells(), point.outcome.underruns, _number(point.overruns),
-                str(point.outcome.punctuality),
-                f"{point.cost.service_cores:.2f} / {point.generator_cores:.2f}",
-                ", ".join(point.faults(self.bar_ms)) or "passes",
-            ]
-            for point in sorted(self.points, key=lambda point: (point.clients, point.seconds))
-        ]  # fmt: skip
-
-    def cost_row(self) -> list[object]:
-        """Where the time and the memory go, with the largest number of clients."""
-        point = self.largest
-        if point is None:
-            return [self.kind, 0, *["" for _ in range(7)]]
-        least = min(self.points, key=lambda other: other.clients)
-        more = point.clients - least.clients
-        worker, front_end = (
-            1024 * (getattr(point, name) - getattr(least, name)) / more if more else float("nan")
-            for name in ("worker_mb", "front_end_mb")
-        )
-        cost = point.cost
-        return [
-            self.kind, point.clients, _number(cost.front_end_us), _number(cost.engine_us),
-            _number(cost.worker_us - cost.engine_us), _number(cost.others_us), f"{cost.service_cores:.2f}",
-            _number(worker), _number(front_end),
-        ]  # fmt: skip
+def curve_row(point: Point, definition: Definition) -> list[object]:
+    """One run."""
+    first = [item.first_output for item in point.outcome.sessions if item.first_output >= 0]
+    opening, cost = Quantiles.of(first), point.cost
+    return [
+        point.kind, point.clients, f"{point.seconds:g}", point.quantiles.count, *point.quantiles.cells(),
+        f"{opening.p50_ms:.1f} / {opening.p99_ms:.1f}", point.underruns(definition.held_ms),
+        f"{point.overrun_share:.2%}", str(point.outcome.punctuality), f"{cost.front_end_us:.0f}",
+        f"{cost.worker_us:.0f}", f"{cost.rows:.2f}",
+        f"{cost.service_cores:.2f} / {point.generator_cores:.2f}",
+        ", ".join(point.faults(definition)) or "passes",
+    ]  # fmt: skip
 
 
-def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.0f}"
+def cost_rows(points: list[Point], workers: int) -> list[list[object]]:
+    """Where the time of a message goes, in each run."""
+    rows: list[list[object]] = []
+    with IpcWorker() as other_end:
+        for point in points:
+            streams, cost = max(1, point.streams // workers), point.cost
+            low = other_end.cost(streams, _IPC_SECONDS, paced=False)
+            high = other_end.cost(streams, _IPC_SECONDS, paced=True)
+            rest = cost.worker_us - cost.model_us
+            between = f"{rest - high.worker_us:.0f} to {rest - low.worker_us:.0f}"
+            rows.append([
+                point.kind, point.clients, f"{cost.front_end_us:.0f}",
+                f"{low.front_end_us:.0f} to {high.front_end_us:.0f}", f"{cost.worker_us:.0f}",
+                f"{cost.model_us:.0f}", f"{low.worker_us:.0f} to {high.worker_us:.0f}", between,
+                f"{cost.others_us:.0f}", f"{cost.service_cores:.2f}",
+            ])  # fmt: skip
+    return rows
+
+
+def result_row(run: CapacityRun, announced: float | None) -> list[object]:
+    """What was confirmed, and what stood in the way of more."""
+    says = "not exported" if announced is None else f"{announced:g}"
+    best = run.largest.clients if run.largest else 0
+    above = [point for point in run.points if point.clients > best and point.faults(run.definition)]
+    nearest = min(above, key=lambda point: point.clients, default=None)
+    limit = f"{nearest.clients}: {', '.join(nearest.faults(run.definition))}" if nearest else "none was tried"
+    return [run.kind, best, f"{run.largest.seconds:g}" if run.largest else "", limit, says]
+
+
+def measure(run: CapacityRun, arguments: Namespace, announced: float | None) -> None:
+    """What the options ask for."""
+    run.warm_up(arguments.workers)
+    if arguments.curve:
+        run.curve(sorted(map(int, arguments.curve.split(","))), arguments.seconds)
+    if arguments.confirm:
+        run.confirm(arguments.confirm, arguments.confirm_seconds)
+    if not arguments.curve and not arguments.confirm:
+        run.search(announced, arguments.limit, (arguments.seconds, arguments.confirm_seconds))
+        if run.largest:
+            run.curve([max(1, round(SHARE * (announced or run.largest.clients)))], arguments.seconds)
+
+
+def measure_kind(kind: Kind, offline: Offline, arguments: Namespace, definition: Definition) -> None:
+    """All tables of one kind, on a service of its own."""
+    name = f"{arguments.model} {offline.version}, n_q {arguments.n_q}, {arguments.workers} workers"
+    slots = ("--slots", str(arguments.limit))
+    with RunningService(arguments.repository, arguments.model, arguments.workers, *slots) as service:
+        bench = Bench(service, offline, arguments.n_q, ramp_seconds=2.0 if arguments.quick else 5.0)
+        announced, page = Scrape.take(service).capacity(kind), capacity_page(service)
+        title = f"Lateness against {kind} clients, {name}, bar {definition.bar_ms:g} ms"
+        lines = GrowingTable(title, CURVE_COLUMNS, arguments.out)
+        run = CapacityRun(bench, kind, definition, lambda point: lines.add(curve_row(point, definition)))
+        measure(run, arguments, announced)
+        lines.end()
+    costs = cost_rows(run.points, arguments.workers)
+    show(table(f"CPU per message of 80 ms, {kind}", COST_COLUMNS, costs), arguments.out)
+    if (found := run.memory_kb()) and run.first:
+        most = max(point.clients for point in run.points)
+        row = [kind, run.first.clients, most, *(f"{value:.0f}" for value in found)]
+        show(table(f"Resident memory, {kind}", MEMORY_COLUMNS, [row]), arguments.out)
+    if not arguments.curve or arguments.confirm:
+        results = [result_row(run, announced)]
+        show(table(f"Live streams at a time, {kind}", RESULT_COLUMNS, results), arguments.out)
+    show(f"`GET /capacity` said: {page or 'there is no such page'}\n", arguments.out)
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser(__doc__)
     add_workers(parser)
     parser.add_argument("--kinds", default="encode,decode,duplex", metavar="KIND,KIND")
-    parser.add_argument("--probe-seconds", type=float, default=30.0, help="of each run of the search")
+    parser.add_argument("--curve", default="", metavar="N,N", help="so many clients each; no search")
+    parser.add_argument("--confirm", type=int, default=0, metavar="N", help="a long run of N; no search")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each run of a curve or search")
     parser.add_argument("--confirm-seconds", type=float, default=600.0, help="of the run that confirms")
-    parser.add_argument("--bar-ms", type=float, default=80.0, help="for p99.9 (default one message: 80)")
+    parser.add_argument("--bar-ms", type=float, help="for p99.9 (default: one frame of the model)")
+    parser.add_argument("--held-ms", type=float, help="that players hold back (default: two frames)")
     parser.add_argument("--limit", type=int, default=1000, help="clients at most")
     parser.add_argument("--n-q", type=int, default=8)
     parser.add_argument("--quick", action="store_true", help="up to 6 clients, a few seconds: does it run?")
@@ -156,37 +145,15 @@ def _parser() -> ArgumentParser:
 
 
 def main() -> None:
-    """Search for each kind in turn, on one service, and write the tables."""
+    """Measure each kind in turn and write the tables."""
     arguments = _parser().parse_args()
     if arguments.quick:
-        arguments.probe_seconds, arguments.confirm_seconds, arguments.limit = 4.0, 5.0, 6
+        arguments.seconds, arguments.confirm_seconds, arguments.limit = 4.0, 5.0, 6
     offline = Offline.open(arguments.repository, arguments.model)
     frame_ms = 1000 * offline.loaded.codec.config.hop_samples / offline.loaded.codec.config.sample_rate
-    results, curves, costs = [], [], []
-    slots = ("--slots", str(arguments.limit))
-    with RunningService(arguments.repository, arguments.model, arguments.workers, *slots) as service:
-        bench = Bench(service, offline, arguments.n_q, ramp_seconds=2.0 if arguments.quick else 5.0)
-        page = capacity_page(service)
-        for kind in map(Kind, arguments.kinds.split(",")):
-            announced = Scrape.take(service).capacity(kind)
-            search = Capacity(
-                bench,
-                kind,
-                arguments.bar_ms,
-                arguments.probe_seconds,
-                arguments.confirm_seconds,
-                arguments.limit,
-            )
-            search.run(announced)
-            results.append(search.result_row(announced, frame_ms))
-            curves += search.curve_rows()
-            costs.append(search.cost_row())
-    name = f"{arguments.model} {offline.version}, n_q {arguments.n_q}, {arguments.workers} workers"
-    text = table(f"Live streams at a time, {name}, bar {arguments.bar_ms:g} ms", RESULT_COLUMNS, results)
-    text += "\n" + table("Lateness against clients", CURVE_COLUMNS, curves)
-    text += "\n" + table(_COST_TITLE, COST_COLUMNS, costs)
-    text += f"\n`GET /capacity` said: {page or 'there is no such page'}\n"
-    show(text, arguments.out)
+    definition = Definition(arguments.bar_ms or frame_ms, arguments.held_ms or 2 * frame_ms)
+    for kind in map(Kind, arguments.kinds.split(",")):
+        measure_kind(kind, offline, arguments, definition)
 
 
 if __name__ == "__main__":

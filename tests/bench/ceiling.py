@@ -26,6 +26,7 @@ from tests.service.frontend.harness import Service, wav
 _PATH = "/encode?n_q=8"
 _MESSAGE_SAMPLES = 1280
 _STREAMS_PER_CHANNEL = 50
+_WARM_UP_SECONDS = "0.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Cores:
 def measure_requests(service: Service, cores: Cores, connections: int, seconds: float) -> Ceiling:
     """One-shot requests in a closed loop."""
     command = [*("taskset", "-c", cores.others), sys.executable, "-m", "tests.bench.http_load"]
-    command += [str(service.http_port), _PATH, str(connections), str(seconds)]
+    command += [str(service.http_port), _PATH, str(connections), str(seconds), _WARM_UP_SECONDS]
     return _measure("2 s WAV to tokens", connections, service, command, wav(2.0))
 
 
@@ -75,7 +76,7 @@ def _measure(what: str, in_flight: int, service: Service, command: list[str], st
     cpu_seconds = service.cpu_seconds()
     printed = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, check=True).stdout
     cpu_seconds = service.cpu_seconds() - cpu_seconds
-    result: dict[str, float] = json.loads(printed)
+    result: dict[str, float] = json.loads(printed.splitlines()[-1])
     each = cpu_seconds / result["total"]
     return Ceiling(
         what,

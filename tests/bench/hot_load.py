@@ -1,9 +1,11 @@
 """Hot load: new versions are published while callers of every kind are served.
 
     python -m tests.bench.hot_load --seconds 60 --every 10
+    python -m tests.bench.hot_load --seconds 210 --every 10     twenty versions
 
 Two models that differ a little are published in turn, each time as a new version. No call may fail, every
-answer must name a version that was published, and must be what that version gives offline.
+answer must name a version that was published, and must be what that version gives offline. Memory is taken
+just before the first of them, under load, and when the load is over and the old workers have gone.
 """
 
 import asyncio
@@ -15,12 +17,18 @@ import uvloop
 from tests.bench.mixed_load import Material, MixedLoad
 from tests.bench.offline import mismatches
 from tests.bench.options import add_workers, make_parser
+from tests.bench.processes import Census, Role
 from tests.bench.running_service import RunningService
 from tests.bench.tables import show, table
 from tests.bench.variants import Variants
 from tests.bench.verdicts import COLUMNS, Judge, Judged, Verdict, count, reasons, summary
 
+MEMORY_COLUMNS = (
+    "what", "processes before", "after", "memory MB before", "after", "descriptors before", "after",
+)  # fmt: skip
 VERSION_COLUMNS = ("version", "published at s", "serving after s", "first answer after s", "answers")
+
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -30,6 +38,7 @@ class Rollout:
     began: float = 0.0
     published: dict[str, float] = field(default_factory=dict)
     served: dict[str, float] = field(default_factory=dict)
+    before: Census | None = None
 
     async def run(self, service: RunningService, variants: Variants, seconds: float, every: float) -> None:
         """Publish a version every so often, each after the one before is served."""
@@ -37,12 +46,26 @@ class Rollout:
         number = 1
         while (due := number * every) < seconds:
             await asyncio.sleep(max(0.0, self.began + due - time.monotonic()))
+            self.before = self.before or await asyncio.to_thread(Census.take, service)
             version = await asyncio.to_thread(variants.publish)
             self.published[version] = time.monotonic()
             await asyncio.to_thread(service.wait_until_complete, version)
             self.served[version] = time.monotonic()
             number = max(number + 1, int((time.monotonic() - self.began) / every) + 1)
         await asyncio.sleep(max(0.0, self.began + seconds - time.monotonic()))
+
+    def memory_rows(self, after: Census) -> list[list[object]]:
+        """A line for each role: as it was before the first new version, and as it is after the last."""
+        before = self.before
+        if before is None:
+            return []
+        lines: list[list[object]] = []
+        for role in Role:
+            memory = (f"{census.memory_mb(role):.0f}" for census in (before, after))
+            counts = (len(census.of(role)) for census in (before, after))
+            held = (sum(use.descriptors for use in census.of(role)) for census in (before, after))
+            lines.append([role, *counts, *memory, *held])
+        return lines
 
     def rows(self, judged: list[Judged]) -> list[list[object]]:
         """A line for each version that came during the load."""
@@ -53,6 +76,14 @@ class Rollout:
             first = f"{min(ends) - published:.1f}" if ends else "never"
             lines.append([version, f"{published - self.began:.1f}", served, first, len(ends)])
         return lines
+
+
+def settled(service: RunningService) -> Census:
+    """The processes, once those of old versions have gone; or as they are after a long while."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while len(service.worker_processes()) > service.workers and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return Census.take(service)
 
 
 async def run(
@@ -83,6 +114,7 @@ def main() -> None:
         with RunningService(variants.repository.root, arguments.model, arguments.workers) as service:
             load = MixedLoad(service, material, arguments.period)
             uvloop.run(run(load, rollout, variants, arguments.seconds, arguments.every))
+            memory = rollout.memory_rows(settled(service))
         judged = Judge(first, material, variants.published).judge(load.records)
         last = list(variants.published.values())[-1 if len(variants.published) % 2 == 0 else -2]
         codes = first.codes(material.short[0], arguments.n_q)
@@ -95,6 +127,7 @@ def main() -> None:
     text = table(title, COLUMNS, summary(judged))
     heading = f"Versions published meanwhile; {change:.0%} of the codes differ between neighbours"
     text += "\n" + table(heading, VERSION_COLUMNS, rollout.rows(judged))
+    text += "\n" + table(f"Memory before and after {len(rollout.served)} loads", MEMORY_COLUMNS, memory)
     if bad:
         told = reasons(judged, lambda item: item.verdict is not Verdict.OK)
         text += "\n" + table("What went wrong", ("call", "verdict", "reason", "times"), told)

@@ -1,8 +1,9 @@
 """A closed-loop HTTP client that costs little: one prepared request, sent again on every answer.
 
-    python -m tests.bench.http_load PORT PATH CONNECTIONS SECONDS < body
+    python -m tests.bench.http_load PORT PATH CONNECTIONS SECONDS WARM_UP_SECONDS < body
 
-Prints JSON: all requests made, and after a warm-up the rate per second and latencies in milliseconds.
+Prints a line when the warm-up is over, and a line of JSON in the end: all requests made, and of those after
+the warm-up the number, the rate per second, latencies in milliseconds, and what this process used of a core.
 """
 
 import asyncio
@@ -13,8 +14,6 @@ from typing import cast
 
 import numpy as np
 import uvloop
-
-_WARM_UP_SECONDS = 0.5
 
 
 class _Client(asyncio.Protocol):
@@ -54,26 +53,32 @@ class _Client(asyncio.Protocol):
         self._transport.write(self._request)
 
 
-async def load(port: int, path: str, connections: int, seconds: float, body: bytes) -> dict[str, float]:
-    """Keep `connections` requests in flight for so many seconds."""
+async def load(
+    port: int, path: str, connections: int, seconds: tuple[float, float], body: bytes
+) -> dict[str, float]:
+    """Keep `connections` requests in flight for so many `seconds` of warm-up and of measuring."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     request = head.encode() + body
     latencies_s: list[float] = []
     loop = asyncio.get_running_loop()
     for _ in range(connections):
         await loop.create_connection(lambda: _Client(request, latencies_s), "127.0.0.1", port)
-    await asyncio.sleep(_WARM_UP_SECONDS)
+    await asyncio.sleep(seconds[0])
     warm_up = len(latencies_s)
     latencies_s.clear()
-    started = time.perf_counter()
-    await asyncio.sleep(seconds)
-    elapsed = time.perf_counter() - started
+    print("measuring", flush=True)
+    started, used = time.perf_counter(), time.process_time()
+    await asyncio.sleep(seconds[1])
+    elapsed, used = time.perf_counter() - started, time.process_time() - used
     p50, p99 = np.percentile(latencies_s, [50, 99]) * 1e3
     count = len(latencies_s)
-    return {"total": warm_up + count, "per_second": count / elapsed, "p50_ms": p50, "p99_ms": p99}
+    return {
+        "total": warm_up + count, "count": count, "per_second": count / elapsed, "p50_ms": p50, "p99_ms": p99,
+        "cores": used / elapsed,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
-    port, path, connections, seconds = sys.argv[1:]
-    content = sys.stdin.buffer.read()
-    print(json.dumps(uvloop.run(load(int(port), path, int(connections), float(seconds), content))))
+    port, path, connections, seconds, warm_up = sys.argv[1:]
+    content, spans = sys.stdin.buffer.read(), (float(warm_up), float(seconds))
+    print(json.dumps(uvloop.run(load(int(port), path, int(connections), spans, content))))

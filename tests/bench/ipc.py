@@ -1,12 +1,15 @@
-"""What a live message costs between the front end and a worker: the front end's half, by itself.
+"""What a live message costs between the front end and a worker: either half by itself.
 
     python -m tests.bench.ipc
+    python -m tests.bench.ipc --streams 10,40 --seconds 10
     python -m tests.bench.ipc --quick
 
-This process holds the front end's end of the connection and nothing else; the other end is a worker whose
-model does nothing. On each of many streams one message of 80 ms is in flight: as soon as its codes have come
-the next one goes out. CPU time is this process's: packing, system calls, wake-ups, unpacking, dispatch.
-Beside it stands the share of the 110 us that a live message may cost in the front end; 15 % are allowed.
+This process holds the front end's end of the connection and nothing else; the other end is a worker's, with
+nothing behind it. CPU time is that of either process: packing, system calls, wake-ups, unpacking, dispatch.
+At saturation one message of 80 ms is in flight on each of many streams: as soon as its codes have come the
+next one goes out. Paced, every stream sends by the clock, as callers do: then hardly two messages share a
+wake-up. Beside it stands the share of the 110 us that a live message may cost in the front end at
+saturation; 15 % are allowed.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,18 +26,28 @@ import uvloop
 
 from service.frontend.worker_link import WorkerLink
 from service.ipc import Kind, Message, Operation
+from tests.bench.ipc_worker import SLOTS
 from tests.bench.options import make_parser
 from tests.bench.tables import show, table
+from tests.load.scripts import MESSAGE_SECONDS
 from tests.support import REPOSITORY_ROOT
 
-COLUMNS = ("streams", "messages/s", "CPU us each", "of the budget")
+COLUMNS = ("streams", "how", "messages/s", "front end CPU us each", "of the budget", "worker CPU us each")
 
 _BUDGET_US = 110.0
 _MESSAGE_BYTES = 4 * 1280
 _N_Q = 8
-_SLOTS = 512
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class IpcCost:
+    """CPU microseconds per live message of either half of the connection."""
+
+    per_second: float
+    front_end_us: float
+    worker_us: float
 
 
 @dataclass(slots=True)
@@ -56,50 +70,104 @@ class Owner:
 
 
 @dataclass(slots=True)
-class Echo:
-    """Keeps one message in flight on each stream of a link."""
+class Stream:
+    """Sends its next message when the last is answered or, `paced`, every 80 ms from its own phase on."""
 
     link: WorkerLink
-    payload: bytes = bytes(_MESSAGE_BYTES)
-    answered: int = 0
-    _sequences: dict[int, int] = field(default_factory=dict)
+    count: Callable[[], None]
+    paced: bool
+    session: int = 0
+    sequence: int = 0
+    _due: float = 0.0
 
-    def open(self) -> int:
-        """One stream more; its session."""
-        return self.link.open_stream(Operation.ENCODE, _N_Q, self._take)
+    def open(self, delay_seconds: float) -> None:
+        """Ask for a place; the first message follows, so much later if paced."""
+        self._due = asyncio.get_running_loop().time() + delay_seconds
+        self.session = self.link.open_stream(Operation.ENCODE, _N_Q, self._take)
 
     def _take(self, message: Message) -> None:
         if message.kind is Kind.DATA:
-            self.answered += 1
+            self.count()
         elif message.kind is not Kind.OPENED:
             raise RuntimeError(f"the worker said {message.kind.name} {bytes(message.payload)!r}")
-        sequence = self._sequences.get(message.session, 0)
-        self._sequences[message.session] = sequence + 1
+        if not self.paced:
+            self._send()
+        elif message.kind is Kind.OPENED:
+            asyncio.get_running_loop().call_at(self._due, self._send_paced)
+
+    def _send_paced(self) -> None:
+        self._due += MESSAGE_SECONDS
+        asyncio.get_running_loop().call_at(self._due, self._send_paced)
+        self._send()
+
+    def _send(self) -> None:
+        payload = bytes(_MESSAGE_BYTES)
         self.link.send(
-            Message(Kind.DATA, message.session, Operation.ENCODE, _N_Q, sequence, payload=self.payload)
+            Message(Kind.DATA, self.session, Operation.ENCODE, _N_Q, self.sequence, payload=payload)
         )
+        self.sequence += 1
 
 
-async def measure(socket_path: Path, streams: int, seconds: float) -> list[object]:
-    """A row of the table."""
-    owner = Owner()
-    link = WorkerLink("echo", owner, _SLOTS)
-    await asyncio.get_running_loop().create_unix_connection(lambda: link, str(socket_path))
-    async with asyncio.timeout(_START_SECONDS):
-        await owner.ready.wait()
-    echo = Echo(link)
-    sessions = [echo.open() for _ in range(streams)]
-    await asyncio.sleep(seconds / 4)
-    before, used, began = echo.answered, time.process_time(), time.monotonic()
-    await asyncio.sleep(seconds)
-    used, elapsed, count = time.process_time() - used, time.monotonic() - began, echo.answered - before
-    if owner.lost or not count:
-        raise RuntimeError("the worker is gone or says nothing; is the protocol what this script thinks?")
-    for session in sessions:
-        link.close_stream(session)
-    link.close()
-    each_us = 1e6 * used / count
-    return [streams, f"{count / elapsed:.0f}", f"{each_us:.1f}", f"{each_us / _BUDGET_US:.0%}"]
+class IpcWorker:
+    """The other end, as a process of its own; a context manager."""
+
+    def __enter__(self) -> "IpcWorker":
+        self._folder = tempfile.TemporaryDirectory(prefix="codecd-ipc-")
+        self.socket_path = Path(self._folder.name) / "worker"
+        command = [sys.executable, "-m", "tests.bench.ipc_worker", str(self.socket_path)]
+        self._process = subprocess.Popen(command, cwd=REPOSITORY_ROOT, stdin=subprocess.PIPE)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.socket_path.exists() and self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def cpu_seconds(self) -> float:
+        """CPU time of its one busy thread so far, to the microsecond, which `stat` does not give."""
+        used_ns = Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0]
+        return int(used_ns) / 1e9
+
+    def cost(self, streams: int, seconds: float, *, paced: bool) -> IpcCost:
+        """Of so many streams, measured for `seconds`."""
+        return uvloop.run(self._cost(streams, seconds, paced=paced))
+
+    async def _cost(self, streams: int, seconds: float, *, paced: bool) -> IpcCost:
+        owner, answered = Owner(), 0
+        link = WorkerLink("echo", owner, SLOTS)
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, str(self.socket_path))
+        async with asyncio.timeout(_START_SECONDS):
+            await owner.ready.wait()
+
+        def count() -> None:
+            nonlocal answered
+            answered += 1
+
+        opened = [Stream(link, count, paced) for _ in range(streams)]
+        for number, stream in enumerate(opened):
+            stream.open(MESSAGE_SECONDS * (1 + number / streams))
+        await asyncio.sleep(seconds / 4 + 2 * MESSAGE_SECONDS)
+        before, began = answered, time.monotonic()
+        own, other = time.process_time(), self.cpu_seconds()
+        await asyncio.sleep(seconds)
+        own, other = time.process_time() - own, self.cpu_seconds() - other
+        elapsed, number = time.monotonic() - began, answered - before
+        if owner.lost or not number:
+            raise RuntimeError("the worker is gone or says nothing; is the protocol what this script thinks?")
+        for stream in opened:
+            link.close_stream(stream.session)
+        link.close()
+        return IpcCost(number / elapsed, 1e6 * own / number, 1e6 * other / number)
+
+
+def _row(streams: int, cost: IpcCost, *, paced: bool) -> list[object]:
+    share = "" if paced else f"{cost.front_end_us / _BUDGET_US:.0%}"
+    how = f"paced, one in {MESSAGE_SECONDS * 1000:g} ms" if paced else "saturation"
+    cells = (f"{cost.per_second:.0f}", f"{cost.front_end_us:.1f}", share, f"{cost.worker_us:.1f}")
+    return [streams, how, *cells]
 
 
 def _parser() -> ArgumentParser:
@@ -114,20 +182,12 @@ def main() -> None:
     """Start the worker, measure, and write the table."""
     arguments = _parser().parse_args()
     seconds = 0.5 if arguments.quick else arguments.seconds
-    with tempfile.TemporaryDirectory(prefix="codecd-ipc-") as folder:
-        path = Path(folder) / "worker"
-        command = [sys.executable, "-m", "tests.service.echo_worker", str(path), "--slots", str(_SLOTS)]
-        worker = subprocess.Popen(command, cwd=REPOSITORY_ROOT)
-        try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not path.exists() and worker.poll() is None and time.monotonic() < deadline:
-                time.sleep(_POLL_SECONDS)
-            counts = map(int, arguments.streams.split(","))
-            rows = [uvloop.run(measure(path, count, seconds)) for count in counts]
-        finally:
-            worker.kill()
-            worker.wait()
-    show(table("IPC of a live message, the front end's half", COLUMNS, rows), arguments.out)
+    rows = []
+    with IpcWorker() as worker:
+        for paced in (False, True):
+            for streams in map(int, arguments.streams.split(",")):
+                rows.append(_row(streams, worker.cost(streams, seconds, paced=paced), paced=paced))
+    show(table("IPC of a live message, either half", COLUMNS, rows), arguments.out)
 
 
 if __name__ == "__main__":

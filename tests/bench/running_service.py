@@ -19,6 +19,7 @@ _START_SECONDS = 180.0
 _POLL_SECONDS = 0.05
 _LOG_TAIL_CHARACTERS = 4000
 _WORKER_MODULE = "service.worker"
+_REJECTED = '"message": "version rejected"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class RunningService:
         while len(self.ready_workers(version)) < self.workers:
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"the service has ended:\n{self.log[-_LOG_TAIL_CHARACTERS:]}")
+            if _REJECTED in self.log:
+                raise RuntimeError(f"the service rejects a version:\n{self.log[-_LOG_TAIL_CHARACTERS:]}")
             if time.monotonic() - began > _START_SECONDS:
                 raise RuntimeError(f"the service does not get ready:\n{self.log[-_LOG_TAIL_CHARACTERS:]}")
             time.sleep(_POLL_SECONDS)

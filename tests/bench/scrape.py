@@ -69,6 +69,12 @@ class Scrape:
         return float(int(1 / sum(1 / part for part in parts if part)))
 
 
+def difference(scrapes: tuple[Scrape, Scrape], name: str) -> float:
+    """By how much a counter grew; NaN if the service has none of that name."""
+    before, after = (scrape.total(name) for scrape in scrapes)
+    return float("nan") if after is None else after - (before or 0.0)
+
+
 def capacity_page(service: RunningService) -> dict[str, Any]:
     """The answer of `GET /capacity`; empty if this service has no such page."""
     answer = httpx.get(f"{service.base_url}/capacity", timeout=_TIMEOUT_SECONDS)

@@ -1,7 +1,7 @@
 """The same model and clips behind other packages' servers and behind ours: rate, latency, memory.
 
     python -m tests.bench.servers --environment ~/codecd-peers --install       make it, then measure all
-    python -m tests.bench.servers --environment ~/codecd-peers --clips 2,30
+    python -m tests.bench.servers --environment ~/codecd-peers --clips 2,30 --seconds 8     ten minutes
     python -m tests.bench.servers                                              FastAPI and ours only
     python -m tests.bench.servers --environment ~/codecd-peers --only ray      those whose names hold a word
     python -m tests.bench.servers --quick
@@ -11,7 +11,8 @@ LitServe and Ray Serve with their batching, in an environment of their own outsi
 is served to anybody. All have the same model, threads, allocator and cores, take a WAV and give packed codes
 (ours a token file); every answer is compared with the library's codes. Efficiency: served audio seconds a
 second over the bare model's best batched rate, which is taken before each server. Maximum: 32 callers in a
-closed loop. The last columns are an open loop at 70 % of the server's own maximum.
+closed loop, for at least as long as the bare model would take for four answers to each. "70 %" is an open
+loop at 70 % of the server's own maximum.
 """
 
 import os
@@ -32,7 +33,7 @@ from tests.bench.peer_environment import PINNED, PeerEnvironment
 from tests.bench.peer_server import Footprint, PeerCommand, PeerServer
 from tests.bench.running_service import RunningService
 from tests.bench.speech import RATE, as_float, clips
-from tests.bench.tables import show, table
+from tests.bench.tables import GrowingTable
 from tests.load.lateness import Punctuality, Quantiles
 from tests.load.posts import Posted, PostJob, PostLoad
 
@@ -45,7 +46,10 @@ Server = PeerServer | RunningService
 
 _VOICES = 4
 _BATCHES = (1, 2, 8)
+_MOST_BATCH_SECONDS = 60.0
 _CALLERS = 32
+_ROUNDS = 4
+_WARM_UP_SECONDS = 3.0
 _SHARE = 0.7
 _POOL = 32
 _IDLE_SECONDS = 2.0
@@ -83,17 +87,20 @@ class Bench:
 
     def best_bare_rate(self) -> float:
         """Audio seconds a second, with the batch that suits the model."""
-        return max(self.bare.rate("encode", batch, self.seconds / 2) for batch in _BATCHES)
+        clip_seconds = self.work.clip_seconds
+        batches = [size for size in _BATCHES if size == 1 or size * clip_seconds <= _MOST_BATCH_SECONDS]
+        return max(self.bare.rate("encode", batch, self.seconds / 2) for batch in batches)
 
     def row(self, entrant: "Entrant") -> list[object]:
         """Start a server and measure it. Raises `RuntimeError` if it does not run here."""
         best = self.best_bare_rate()
         with entrant.start(self.work.files[0]) as server:
-            self._load(server, entrant, clients=1)  # until every worker has run once
+            self._load(server, entrant, _WARM_UP_SECONDS, clients=1)  # until every worker has run once
             footprint = Footprint.of(server, _IDLE_SECONDS)
-            alone = self._load(server, entrant, clients=1)
-            full = self._load(server, entrant, clients=_CALLERS)
-            opened = self._load(server, entrant, per_second=max(1.0, _SHARE * full.rate()))
+            alone = self._load(server, entrant, self.seconds, clients=1)
+            rounds_seconds = _ROUNDS * _CALLERS * self.work.clip_seconds / best
+            full = self._load(server, entrant, max(self.seconds, rounds_seconds), clients=_CALLERS)
+            opened = self._load(server, entrant, self.seconds, per_second=max(1.0, _SHARE * full.rate()))
         runs = (alone, full, opened)
         wanted = self.work.token_files if entrant.gives_token_files else self.work.codes
         failed = sum(status != 200 for run in runs for status in run.status)
@@ -106,8 +113,10 @@ class Bench:
             f"{footprint.cores:.2f}", failed, wrong,
         ]  # fmt: skip
 
-    def _load(self, server: Server, entrant: "Entrant", clients: int = 0, per_second: float = 0.0) -> Posted:
-        job = PostJob(server.http_port, entrant.path, self.seconds, clients, per_second)
+    def _load(
+        self, server: Server, entrant: "Entrant", seconds: float, clients: int = 0, per_second: float = 0.0
+    ) -> Posted:
+        job = PostJob(server.http_port, entrant.path, seconds, clients, per_second)
         with PostLoad(job, self.work.files) as load:
             return load.result()
 
@@ -181,18 +190,20 @@ def main() -> None:
         for package, reason in PeerEnvironment(arguments.environment.absolute()).install().items():
             print(f"{package} cannot be installed here: {reason}", file=sys.stderr)
     offline = Offline.open(arguments.repository, arguments.model)
-    rows = []
+    title = (
+        f"One-shot encode behind several servers, {arguments.model} {offline.version}, n_q {arguments.n_q}, "
+        f"{arguments.workers} workers"
+    )
+    lines = GrowingTable(title, COLUMNS, arguments.out)
     for clip_seconds in map(float, arguments.clips.split(",")):
         work = Work.make(offline, clip_seconds, arguments.n_q)
         with BareModel(offline.path, clip_seconds, arguments.n_q, arguments.workers) as bare:
             bench = Bench(bare, work, arguments.seconds)
             chosen = entrants(arguments, offline.path.absolute())
-            rows += [_row(bench, entrant) for entrant in chosen if arguments.only in entrant.name]
-    title = (
-        f"One-shot encode behind several servers, {arguments.model} {offline.version}, n_q {arguments.n_q}, "
-        f"{arguments.workers} workers"
-    )
-    show(table(title, COLUMNS, rows), arguments.out)
+            for entrant in chosen:
+                if arguments.only in entrant.name:
+                    lines.add(_row(bench, entrant))
+    lines.end()
 
 
 if __name__ == "__main__":

@@ -20,5 +20,22 @@ def show(text: str, out: Path | None) -> None:
             file.write(text + "\n")
 
 
+class GrowingTable:
+    """A table that is shown row by row, so that a run which is cut short leaves what it had."""
+
+    def __init__(self, title: str, columns: Sequence[str], out: Path | None) -> None:
+        self._columns = columns
+        self._out = out
+        show(table(title, columns, []).rstrip("\n"), out)
+
+    def add(self, row: Sequence[object]) -> None:
+        """Show one row more."""
+        show(markdown_table(self._columns, [[_cell(cell) for cell in row]])[-1], self._out)
+
+    def end(self) -> None:
+        """Leave a line free, which ends a table."""
+        show("", self._out)
+
+
 def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -49,10 +49,10 @@ class Variants:
     def __exit__(self, *error: object) -> None:
         self._folder.cleanup()
 
-    def publish(self) -> str:
-        """Publish the next of the two as a new version, to the stable channel; the version's name."""
+    def publish(self, channel: str = "stable") -> str:
+        """Publish the next of the two as a new version, to a channel; the version's name."""
         variant = self._variants[len(self.published) % 2]
-        version = self.repository.publish(self.model, variant.folder, variant.draft)
+        version = self.repository.publish(self.model, variant.folder, variant.draft, channel)
         self.published[version.version] = Offline(load_codec(version.path), version.path)
         return version.version
 

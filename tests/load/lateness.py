@@ -12,9 +12,6 @@ LATE_SECONDS = 0.005
 MOST_LATE_SHARE = 0.01
 """Of such messages; above it the run says more about the generator than about the service, and is void."""
 
-BUFFER_MESSAGES = 2
-"""What a player holds back before it starts: output that is later than that leaves a hole."""
-
 Seconds = NDArray[np.float64]
 
 
@@ -68,12 +65,12 @@ class Punctuality:
         return f"{verdict} ({self.late_share:.2%} > {1000 * LATE_SECONDS:g} ms)"
 
 
-def underruns(lateness: Seconds, period_seconds: float) -> int:
+def underruns(lateness: Seconds, held_seconds: float) -> int:
     """Messages of one stream whose output a player would have missed.
 
-    The player starts when the output of the first message has come and it holds `BUFFER_MESSAGES` more
-    periods of time; from then on it takes a message's worth each period.
+    The player starts `held_seconds` after the output of the first message has come, and from then on takes
+    a message's worth each period: output that is later than that leaves a hole.
     """
     if not len(lateness):
         return 0
-    return int(np.count_nonzero(lateness > lateness[0] + BUFFER_MESSAGES * period_seconds))
+    return int(np.count_nonzero(lateness > lateness[0] + held_seconds))

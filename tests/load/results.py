@@ -11,6 +11,9 @@ from tests.load.lateness import Punctuality, Quantiles, Seconds, underruns
 from tests.load.schedule import Kind
 from tests.load.scripts import MESSAGE_SECONDS
 
+HELD_MESSAGES = 2
+"""What a player holds back before it starts, where nothing else is said."""
+
 REFUSALS = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
@@ -136,8 +139,12 @@ class Outcome:
 
     @property
     def underruns(self) -> int:
-        """Of all streams."""
-        return sum(underruns(taken, MESSAGE_SECONDS) for taken in self.lateness)
+        """Of all streams, whose players hold two messages back."""
+        return self.underruns_of(HELD_MESSAGES * MESSAGE_SECONDS)
+
+    def underruns_of(self, held_seconds: float) -> int:
+        """Of all streams, whose players hold so much back."""
+        return sum(underruns(taken, held_seconds) for taken in self.lateness)
 
     @property
     def refused(self) -> list[SessionResult]:

@@ -20,10 +20,10 @@ def told(*workers: str) -> dict[str, Metric]:
     metrics = StepMetrics()
     for worker in workers:
         stats = Stats()
-        stats.count_step(Operation.ENCODE, "live", Step(3, 12, 30_000_000, 0.020, 0.08))
-        stats.count_step(Operation.ENCODE, "live", Step(1, 4, 90_000_000, 0.020, 0.08))
-        stats.count_step(Operation.ENCODE, "bulk", Step(1, 50, 10_000_000, 0.010, 1.0))
-        stats.count_step(Operation.DECODE, "bulk", Step(2, 30, 10_000_000, 0.010, 0.4, padding=0.25))
+        stats.count_step(Operation.ENCODE, "live", Step(3, 12, 30_000_000, 0.020, 0.08, 1_000_000))
+        stats.count_step(Operation.ENCODE, "live", Step(1, 4, 90_000_000, 0.020, 0.08, 1_000_000))
+        stats.count_step(Operation.ENCODE, "bulk", Step(1, 50, 10_000_000, 0.010, 1.0, 1_000_000))
+        stats.count_step(Operation.DECODE, "bulk", Step(2, 30, 10_000_000, 0.010, 0.4, 1_000_000, 0.25))
         stats.steps[Operation.ENCODE].count_message(0.1, is_first=True)
         gauges = {
             "capacity": {"encode": 30, "decode": 20},

@@ -227,9 +227,9 @@ def test_the_snapshot_counts() -> None:
     assert bench.scheduler.snapshot()["queued_audio_seconds"] == pytest.approx(3 * 3 * 4 / INFO.sample_rate)
     bench.run()
     snapshot = bench.scheduler.snapshot()
-    assert snapshot["encode"] | {"busy_seconds": 0, "predicted_seconds": 0} == {
+    assert snapshot["encode"] | {"busy_seconds": 0, "cpu_seconds": 0, "predicted_seconds": 0} == {
         "jobs": 3, "streams": 0, "frames": 9, "steps": 1, "rows": 3,
-        "busy_seconds": 0, "predicted_seconds": 0,
+        "busy_seconds": 0, "cpu_seconds": 0, "predicted_seconds": 0,
     }  # fmt: skip
     assert (snapshot["slots"], snapshot["max_jobs"], snapshot["jobs_queued"]) == (0, CONFIG.max_jobs, 0)
     assert set(snapshot["cost"]) == {"encode", "decode"}

@@ -184,9 +184,9 @@ def test_the_snapshot_counts() -> None:
     bench.send(*(encode_job(session, samples(6)) for session in (1, 2, 3)), opened(4))
     bench.run()
     snapshot = bench.scheduler.snapshot()
-    assert snapshot["encode"] | {"busy_seconds": 0, "predicted_seconds": 0} == {
+    assert snapshot["encode"] | {"busy_seconds": 0, "cpu_seconds": 0, "predicted_seconds": 0} == {
         "jobs": 3, "streams": 1, "frames": 9, "steps": 1, "rows": 3,
-        "busy_seconds": 0, "predicted_seconds": 0,
+        "busy_seconds": 0, "cpu_seconds": 0, "predicted_seconds": 0,
     }  # fmt: skip
     assert (snapshot["slots_used"], snapshot["slots"], snapshot["generation_mismatches"]) == (1, 2, 0)
     assert set(snapshot["cost"]) == {"encode", "decode"}

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from service.ipc import Operation
-from service.worker.stats import Stats
+from service.worker.stats import Stats, Step
 from tests.service.worker.oracle import costs
 
 
@@ -17,3 +19,12 @@ def test_counters_gauges_and_costs_become_json() -> None:
     assert (snapshot["slots"], snapshot["late_messages"], snapshot["failed"]) == (7, 2, {"overloaded": 1})
     assert snapshot["cost"]["encode"]["fixed_seconds"] == 0.5
     assert 1e6 < snapshot["resident_memory_bytes"] < 1e12
+
+
+def test_steps_add_up() -> None:
+    stats = Stats()
+    for cpu_ns in (20_000_000, 5_000_000):
+        stats.count_step(Operation.ENCODE, "live", Step(3, 12, 30_000_000, 0.020, 0.08, cpu_ns))
+    found = stats.of(Operation.ENCODE)
+    assert (found.steps, found.rows, found.frames) == (2, 6, 24)
+    assert (found.busy_seconds, found.cpu_seconds) == pytest.approx((0.060, 0.025))
