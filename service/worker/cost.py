@@ -24,7 +24,7 @@ class CostModel:
     """Predicted seconds of a step: `fixed + rows·frames·(per_frame + per_code·n_q)`, times a correction.
 
     The correction follows what steps really take, so that a machine that became busier gets shorter
-    chunks and fewer streams. It moves by a twentieth per step, and no step counts for more than four times
+    chunks at once; how many streams there may be is decided by what lasts, see `Slowdown`. It moves by a twentieth per step, and no step counts for more than four times
     what was expected: that one was interrupted.
     """
 
@@ -47,7 +47,11 @@ class CostModel:
 
     def seconds(self, rows: int, frames: int, n_q: int) -> float:
         """Predicted duration of one step."""
-        return self.correction * (self.fixed + rows * frames * self._per_row_frame(n_q))
+        return self.correction * self.calibrated_seconds(rows, frames, n_q)
+
+    def calibrated_seconds(self, rows: int, frames: int, n_q: int) -> float:
+        """What the step would have taken when the model was fitted."""
+        return self.fixed + rows * frames * self._per_row_frame(n_q)
 
     def frames_within(self, seconds: float, n_q: int) -> int:
         """Frames, at least one, that a single row can step in the given time."""
