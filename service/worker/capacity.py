@@ -19,18 +19,22 @@ its callers where they share the cores. On two cores it is 0.2 to 0.3 ms for all
 class Capacity:
     """Streams fit if all of them step a message within 60 % of its duration.
 
-        sum over operations of fixed + rows * (row + 0.3 ms)  <=  0.6 * 80 ms
+        sum over operations of steps * fixed + rows * (row + 0.3 ms)  <=  0.6 * 80 ms
 
-    `fixed`, `row`: what was calibrated for a step of one message, all codebooks, times how much longer steps
+    `steps`: as few as take all rows; `fixed`, `row`: what was calibrated for a step of one message, all
+    codebooks, without its rows and for each of them, times how much longer steps
     have taken of late. The other 40 % are what random arrival takes: with 70 % of the capacity a message in
     a thousand waits for less than a frame of 20 ms, unless a row alone costs several milliseconds. One
     stream fits wherever it runs in real time.
     """
 
-    def __init__(self, geometry: Geometry, costs: Mapping[Operation, CostModel], slots: int) -> None:
+    def __init__(
+        self, geometry: Geometry, costs: Mapping[Operation, CostModel], slots: int, max_rows: int
+    ) -> None:
         self._costs = costs
         self._slowdowns = {operation: Slowdown() for operation in Operation}
         self._slots = slots
+        self._max_rows = max_rows
         self._frames = max(1, round(MESSAGE_SECONDS / geometry.frame_seconds))
         self._message_seconds = self._frames * geometry.frame_seconds
         self._n_q = geometry.codebooks
@@ -84,4 +88,8 @@ class Capacity:
         return max(0, low)
 
     def _seconds(self, operation: Operation, rows: int, factors: Mapping[Operation, float]) -> float:
-        return factors[operation] * self._costs[operation].calibrated_seconds(rows, self._frames, self._n_q)
+        cost, (steps, rest) = self._costs[operation], divmod(rows, self._max_rows)
+        seconds = steps * cost.calibrated_seconds(self._max_rows, self._frames, self._n_q)
+        if rest:
+            seconds += cost.calibrated_seconds(rest, self._frames, self._n_q)
+        return factors[operation] * seconds

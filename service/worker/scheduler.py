@@ -64,7 +64,7 @@ class Scheduler:
         self._ask_again_ns = 0
         self._sessions = Sessions(geometry, config.slots, config.max_jobs)
         self._outbox = Outbox(emit)
-        self._capacity = Capacity(geometry, costs, config.slots)
+        self._capacity = Capacity(geometry, costs, config.slots, config.step.max_rows)
         self._admission = Admission(self._capacity, costs, self._lateness, config.queue)
         self._intake = Intake(geometry, self._sessions, self._admission, self._outbox, self._stats, clock)
 

@@ -11,7 +11,7 @@ NONE = dict.fromkeys(Operation, 0)
 
 
 def capacity(fixed: float, per_frame: float, slots: int = 1000) -> Capacity:
-    return Capacity(GEOMETRY, costs(fixed, per_frame), slots)
+    return Capacity(GEOMETRY, costs(fixed, per_frame), slots, max_rows=64)
 
 
 def streams(encode: int, decode: int = 0) -> dict[Operation, int]:
