@@ -9,10 +9,11 @@ from service.frontend.worker_link import WorkerLink
 def capacity_page(router: Router) -> dict[str, Any]:
     """The answer of `GET /capacity`: one entry for each version of a model that takes live streams.
 
-    `slots`: places for live streams, and how many are taken. `capacity`: streams of one operation alone
-    that are served in real time, as calibrated when the version was loaded; `streams`: those there are;
-    `room`: those that would be taken now beside them, by what steps cost at present. Workers tell the last
-    three about once a second; None until then.
+    `slots`: places for live streams, and how many are taken. `streams`: those there are. `room`: those that
+    would be taken now beside them, by what steps cost at present; 0 while those there are come late.
+    `capacity`: those there are and those that there is time for, which is what autoscalers go by.
+    `calibrated`: streams of one operation alone, by what steps cost when the version was loaded. Workers
+    tell the last four about once a second; None until then.
     """
     versions: dict[tuple[str, str], list[WorkerLink]] = {}
     for link in router.links:
@@ -29,7 +30,7 @@ def capacity_page(router: Router) -> dict[str, Any]:
 def _totals(links: list[WorkerLink]) -> dict[str, Any]:
     slots = sum(link.info.slots for link in links if link.info is not None)
     used = sum(link.slots_taken for link in links)
-    totals = {name: _total(links, name) for name in ("capacity", "streams", "room")}
+    totals = {name: _total(links, name) for name in ("capacity", "calibrated", "streams", "room")}
     return {"slots": {"total": slots, "used": used}, **totals}
 
 

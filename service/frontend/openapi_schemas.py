@@ -165,7 +165,8 @@ CAPACITY = _object(
                     "version": _TEXT,
                     "workers": _NUMBER,
                     "slots": _object({"total": _NUMBER, "used": _NUMBER}),
-                    "capacity": _by_operation("Streams of one operation alone that run in real time"),
+                    "capacity": _by_operation("Streams there are and that there is time for"),
+                    "calibrated": _by_operation("Streams of one operation alone, calibrated at the start"),
                     "streams": _by_operation("Streams there are"),
                     "room": _by_operation("Streams that would be taken now beside them"),
                 }
@@ -177,8 +178,9 @@ CAPACITY_EXAMPLE: Json = {
     "models": [
         {
             **{"model": "stream_16k", "version": "4-97968ef119d3", "workers": 2},
-            **{"slots": {"total": 128, "used": 20}, "capacity": {"encode": 128, "decode": 128}},
-            **{"streams": {"encode": 20, "decode": 0}, "room": {"encode": 108, "decode": 98}},
+            **{"slots": {"total": 128, "used": 20}, "capacity": {"encode": 106, "decode": 118}},
+            **{"calibrated": {"encode": 107, "decode": 128}},
+            **{"streams": {"encode": 20, "decode": 0}, "room": {"encode": 86, "decode": 98}},
         }
     ]
 }

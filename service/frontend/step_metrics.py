@@ -11,21 +11,22 @@ from service.histogram import Buckets
 _BY_OP = ("model", "version", "worker", "op")
 _BY_CLASS = (*_BY_OP, "class")
 _QUEUE = ("model", "version", "worker", "class")
+_GAUGES = (
+    ("capacity", "codec_stream_capacity", "Live streams there are, and room for more of this operation"),
+    ("calibrated", "codec_stream_capacity_calibrated", "Live streams of one operation alone, as calibrated"),
+    ("room", "codec_stream_room", "Live streams that would be taken now beside those there are"),
+    ("realtime_factor", "codec_realtime_factor", "Seconds of audio in a second of steps of one stream"),
+)
+"""What a worker tells by operation, under which name, and what it means."""
 
 
 class StepMetrics:
     """Families that are filled worker by worker."""
 
     def __init__(self) -> None:
-        self._capacity = GaugeMetricFamily(
-            "codec_stream_capacity", "Live streams of one operation alone, calibrated", labels=_BY_OP
-        )
-        self._room = GaugeMetricFamily(
-            "codec_stream_room", "Live streams that would be taken now beside those there are", labels=_BY_OP
-        )
-        self._factor = GaugeMetricFamily(
-            "codec_realtime_factor", "Seconds of audio in a second of steps of one stream", labels=_BY_OP
-        )
+        self._gauges = {
+            name: GaugeMetricFamily(metric, text, labels=_BY_OP) for name, metric, text in _GAUGES
+        }
         self._add_live()
         self._errors = HistogramMetricFamily(
             "codec_batch_cost_error_ratio", "Run time of a step over the prediction", labels=_BY_OP
@@ -71,8 +72,7 @@ class StepMetrics:
     def add(self, link: WorkerLink, labels: Iterable[str]) -> None:
         """Take what a worker told last; `labels`: its model, version and id."""
         stats, own = link.stats, tuple(labels)
-        gauges = (("capacity", self._capacity), ("room", self._room), ("realtime_factor", self._factor))
-        for name, family in gauges:
+        for name, family in self._gauges.items():
             for operation, value in stats.get(name, {}).items():
                 family.add_metric((*own, operation), value)
         for operation, steps in stats.get("steps", {}).items():
@@ -83,7 +83,8 @@ class StepMetrics:
 
     def all(self) -> Iterator[Metric]:
         """Every family."""
-        yield from (self._capacity, self._room, self._factor, self._ticks, self._overruns, self._frames)
+        yield from self._gauges.values()
+        yield from (self._ticks, self._overruns, self._frames)
         yield from (self._lateness, self._first, self._underruns, self._errors, self._nonfinite)
         yield from (self._rows, self._run, self._seconds, self._padding, self._depth, self._audio)
 

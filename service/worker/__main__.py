@@ -20,6 +20,7 @@ from service.worker.device import Placement
 from service.worker.facts import info_of
 from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
 from service.worker.outbox import Emit
+from service.worker.policy import StepLimits
 from service.worker.scheduler import Scheduler, SchedulerConfig
 from service.worker.server import Server, Work
 from service.worker.torch_engine import geometry_of
@@ -89,7 +90,9 @@ def _scheduler(config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, e
     model, engine, costs = verified.loaded.codec.config, verified.engine, verified.costs
     geometry = geometry_of(model)
     if not isinstance(engine, TorchItemEngine):
-        return Scheduler(geometry, engine, costs, emit, SchedulerConfig(config.slots, config.max_jobs, queue))
+        step = StepLimits(max_rows=engine.max_rows)
+        limits = SchedulerConfig(config.slots, config.max_jobs, queue, step)
+        return Scheduler(geometry, engine, costs, emit, limits)
     assert isinstance(model, SeanetCodecConfig), "codecs of all other families stream"
     items = ItemModel(geometry, Cutter(info, model.segment_frames), engine, costs)
     return ItemScheduler(items, emit, ItemSchedulerConfig(config.max_jobs, queue))

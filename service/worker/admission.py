@@ -105,7 +105,8 @@ class Admission:
         count = sum(live.values())
         if self.is_behind(live, now_ns):
             raise _overloaded(f"{count} live streams are more than this worker serves in real time now")
-        if not self._capacity.fits({kind: rows + (kind == operation) for kind, rows in live.items()}):
+        more = {kind: rows + (kind == operation) for kind, rows in live.items()}
+        if not self._capacity.fits(more, now_ns):
             raise _overloaded(f"{count} live streams are all that this worker serves in real time")
 
     def check_pending(self, stream: Session) -> None:

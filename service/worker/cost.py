@@ -21,42 +21,60 @@ class Timing:
 
 
 class CostModel:
-    """Predicted seconds of a step: `fixed + rows·frames·(per_frame + per_code·n_q)`, times a correction.
+    """Predicted seconds of a step, `fixed + frames·(step_frame + rows·(per_frame + per_code·n_q))`, times a
+    correction.
+
+    `step_frame` is what a frame costs however many rows there are: nearly all of it where steps are padded
+    to one width, nothing where every row is computed by itself.
 
     The correction follows what steps really take, so that a machine that became busier gets shorter
-    chunks and fewer streams. It moves by a twentieth per step, and no step counts for more than four times
-    what was expected: that one was interrupted.
+    chunks at once; how many streams there may be is decided by what lasts, see `Slowdown`. It
+    moves by a twentieth per step, and no step counts for more than four times what was expected: that one
+    was interrupted.
     """
 
-    def __init__(self, fixed: float, per_frame: float, per_code: float) -> None:
+    def __init__(self, fixed: float, per_frame: float, per_code: float, step_frame: float = 0.0) -> None:
         self.fixed = fixed
+        self.step_frame = step_frame
         self.per_frame = per_frame
         self.per_code = per_code
         self.correction = 1.0
 
     @classmethod
     def fit(cls, timings: Sequence[Timing]) -> "CostModel":
-        """Least squares over measured steps; negative terms, which only noise can give, become zero."""
-        features = np.array([[1.0, t.rows * t.frames, t.rows * t.frames * t.n_q] for t in timings])
+        """Least squares over measured steps, without the terms that noise would make negative."""
+        features = np.array(
+            [[1.0, t.frames, t.rows * t.frames, t.rows * t.frames * t.n_q] for t in timings], np.float64
+        )
         seconds = np.array([t.seconds for t in timings])
         # Relative error counts: a live step of 3 ms matters as much as a chunk of 20 ms.
-        weights = 1.0 / np.maximum(seconds, 1e-9)
-        solution = np.linalg.lstsq(features * weights[:, None], seconds * weights, rcond=None)[0]
-        fixed, per_frame, per_code = (max(0.0, float(term)) for term in solution)
-        return cls(fixed, max(per_frame, 1e-9), per_code)
+        features /= np.maximum(seconds, 1e-9)[:, None]
+        terms, used = np.zeros(4), [0, 1, 2, 3]
+        while used:
+            solution = np.linalg.lstsq(features[:, used], np.ones(len(seconds)), rcond=None)[0]
+            if solution.min() >= 0:
+                terms[used] = solution
+                break
+            del used[int(solution.argmin())]
+        fixed, step_frame, per_frame, per_code = (float(term) for term in terms)
+        return cls(fixed, max(per_frame, 1e-9), per_code, step_frame)
 
     def seconds(self, rows: int, frames: int, n_q: int) -> float:
         """Predicted duration of one step."""
-        return self.correction * (self.fixed + rows * frames * self._per_row_frame(n_q))
+        return self.correction * self.calibrated_seconds(rows, frames, n_q)
+
+    def calibrated_seconds(self, rows: int, frames: int, n_q: int) -> float:
+        """What the step would have taken when the model was fitted."""
+        return self.fixed + frames * (self.step_frame + rows * self._per_row_frame(n_q))
 
     def frames_within(self, seconds: float, n_q: int) -> int:
         """Frames, at least one, that a single row can step in the given time."""
         left = seconds / self.correction - self.fixed
-        return max(1, int(left / self._per_row_frame(n_q)))
+        return max(1, int(left / (self.step_frame + self._per_row_frame(n_q))))
 
     def even_frames(self, n_q: int) -> int:
         """Frames, at least one, of which a row costs as much as the step itself."""
-        return max(1, round(self.fixed / self._per_row_frame(n_q)))
+        return max(1, round(self.fixed / (self.step_frame + self._per_row_frame(n_q))))
 
     def observe(self, timing: Timing) -> None:
         """Learn from a step that ran."""

@@ -61,6 +61,11 @@ class PaddedEngine:
         if with_graphs and self._device.type == "cuda":
             self._record()
 
+    @property
+    def max_rows(self) -> int:
+        """Rows that step at once; more are stepped one shape after the other."""
+        return min(shapes.widths[-1] for shapes in self._shapes.values())
+
     def counters(self) -> Mapping[str, int]:
         """Steps with and without a graph, and what torch holds of the device's memory."""
         if self._device.type == "cpu":

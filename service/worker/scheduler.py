@@ -64,7 +64,7 @@ class Scheduler:
         self._ask_again_ns = 0
         self._sessions = Sessions(geometry, config.slots, config.max_jobs)
         self._outbox = Outbox(emit)
-        self._capacity = Capacity(geometry, costs, config.slots)
+        self._capacity = Capacity(geometry, costs, config.slots, config.step.max_rows)
         self._admission = Admission(self._capacity, costs, self._lateness, config.queue)
         self._intake = Intake(geometry, self._sessions, self._admission, self._outbox, self._stats, clock)
 
@@ -85,19 +85,18 @@ class Scheduler:
 
     def snapshot(self) -> dict[str, Any]:
         """Counters, gauges and the cost model, ready for JSON."""
-        live = self._sessions.live()
-        behind = self._admission.is_behind(live, self._clock())
-        capacity = {
-            "streams": {kind.name.lower(): count for kind, count in live.items()},
-            "capacity": {kind.name.lower(): self._capacity.calibrated(kind) for kind in Operation},
-            "room": {
-                kind.name.lower(): 0 if behind else self._capacity.room(kind, live) for kind in Operation
-            },
-            "realtime_factor": {
-                kind.name.lower(): self._capacity.real_time_factor(kind) for kind in Operation
-            },
+        live, now_ns, capacity = self._sessions.live(), self._clock(), self._capacity
+        behind, streams = self._admission.is_behind(live, now_ns), sum(live.values())
+        room = {kind: capacity.room(kind, live, now_ns) for kind in Operation}
+        figures: dict[str, dict[Operation, Any]] = {
+            "streams": live,
+            "capacity": {kind: streams + room[kind] for kind in Operation},
+            "calibrated": {kind: capacity.calibrated(kind) for kind in Operation},
+            "room": dict.fromkeys(Operation, 0) if behind else room,
+            "realtime_factor": {kind: capacity.real_time_factor(kind, now_ns) for kind in Operation},
         }
-        gauges = {**self._sessions.gauges(), **capacity, **self._engine.counters()}
+        told = {name: {kind.name.lower(): each[kind] for kind in each} for name, each in figures.items()}
+        gauges = {**self._sessions.gauges(), **told, **self._engine.counters()}
         return self._stats.snapshot(gauges, self._costs)
 
     def handle(self, connection: int, message: Message) -> None:
@@ -226,7 +225,9 @@ class Scheduler:
 
     def _count(self, batch: Batch, predicted_seconds: float, run_ns: int, cpu_ns: int) -> None:
         rows, head = len(batch.sessions), batch.sessions[0]
-        self._costs[batch.operation].observe(Timing(rows, batch.frames, batch.n_q, run_ns / 1e9))
+        timing = Timing(rows, batch.frames, batch.n_q, run_ns / 1e9)
+        self._costs[batch.operation].observe(timing)
+        self._capacity.observe(batch.operation, timing, self._clock())
         audio_seconds = batch.frames * head.geometry.frame_seconds
         step = Step(rows, rows * batch.frames, run_ns, predicted_seconds, audio_seconds, cpu_ns)
         name = class_of(is_job=head.is_job, bulk=head.bulk)

@@ -12,12 +12,13 @@ _LEAST_IDLE = 0.1
 class SlackLimits:
     """`guard_seconds`: steps end so long before a live message is due. `late_seconds`: a message that is
     late by up to that is still expected. `delay_share`: how much of its lateness a live message may owe to
-    other work, on average, up to `counted_seconds`; `delay_seconds`: what of that can be saved up.
+    other work, on average, up to `counted_seconds`, on a worker that live streams keep busy all the time;
+    `delay_seconds`: what of that can be saved up.
     """
 
     guard_seconds: float = 0.0005
     late_seconds: float = 0.005
-    delay_share: float = 0.08
+    delay_share: float = 0.12
     delay_seconds: float = 0.1
     counted_seconds: float = 0.02
 
@@ -28,8 +29,9 @@ class Slack:
     A step fits if it is over before the next live message is due. Where many streams speak there are no
     such gaps; then a short step may run at the price of the delays that it is going to cause. They are paid
     from an account that every live message adds a small share of its own lateness to, so that on average
-    lateness grows by that share at most. Who is delayed delays the next one, the more so the less idle time
-    there is to make up for it.
+    lateness grows by that share at most. The share is smaller where there is idle time: gaps come by
+    themselves there, and the few messages that were delayed would be the latest by far. Who is delayed
+    delays the next one, the more so the less idle time there is to make up for it.
     """
 
     def __init__(self, limits: SlackLimits) -> None:
@@ -48,7 +50,8 @@ class Slack:
     def earn(self, lateness_seconds: float) -> None:
         """A live message has been answered so long after it came."""
         limits = self._limits
-        earned = limits.delay_share * min(lateness_seconds, limits.counted_seconds)
+        share = limits.delay_share * min(1.0, self._busy)
+        earned = share * min(lateness_seconds, limits.counted_seconds)
         self._account_seconds = min(limits.delay_seconds, self._account_seconds + earned)
 
     def gap_seconds(self, due_ns: Iterable[int], now_ns: int) -> float:

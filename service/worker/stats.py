@@ -105,6 +105,7 @@ class Stats:
             "cost": {
                 operation.name.lower(): {
                     "fixed_seconds": cost.fixed,
+                    "step_frame_seconds": cost.step_frame,
                     "per_frame_seconds": cost.per_frame,
                     "per_code_seconds": cost.per_code,
                     "correction": cost.correction,

@@ -33,6 +33,11 @@ class TorchEngine:
         self._encoder = codec.encoder_state(rows)
         self._decoder = codec.decoder_state(rows)
 
+    @property
+    def max_rows(self) -> int:
+        """Rows that step at once: enough to share what a step costs, and few enough to stay in memory."""
+        return 64
+
     def counters(self) -> Mapping[str, int]:
         """Nothing."""
         return {}

@@ -121,7 +121,8 @@ class EchoConnection(asyncio.Protocol):
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._transport: asyncio.Transport | None = None
         most = {"encode": config.slots, "decode": config.slots}
-        self._counts: dict[str, Any] = {"cancelled": 0, "live_streams": 0, "capacity": most, "room": most}
+        told = dict.fromkeys(("capacity", "calibrated", "room"), most)
+        self._counts: dict[str, Any] = {"cancelled": 0, "live_streams": 0, **told}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

@@ -27,6 +27,7 @@ def told(*workers: str) -> dict[str, Metric]:
         stats.steps[Operation.ENCODE].count_message(0.1, is_first=True)
         gauges = {
             "capacity": {"encode": 30, "decode": 20},
+            "calibrated": {"encode": 40, "decode": 35},
             "room": {"encode": 7, "decode": 5},
             "realtime_factor": {"encode": 50.0, "decode": 40.0},
             "queue": {"interactive": {"depth": 2, "audio_seconds": 4.5}},
@@ -78,6 +79,7 @@ def test_all_steps_are_batches() -> None:
 def test_room_and_queues_are_gauges_by_worker() -> None:
     families = told("w0", "w1")
     assert value(families, "codec_stream_capacity", op="decode") == 20
+    assert value(families, "codec_stream_capacity_calibrated", op="decode") == 35
     assert value(families, "codec_stream_room", op="encode") == 7
     assert value(families, "codec_realtime_factor", op="encode") == 50
     assert value(families, "codec_queue_depth", **{"class": "interactive"}) == 2

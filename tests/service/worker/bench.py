@@ -51,7 +51,7 @@ class SchedulerDriver:
 class Bench(SchedulerDriver):
     """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
 
-    def __init__(self, config: SchedulerConfig = CONFIG, cost: tuple[float, float] = (0.001, 0.002)) -> None:
+    def __init__(self, config: SchedulerConfig = CONFIG, cost: tuple[float, ...] = (0.001, 0.002)) -> None:
         super().__init__()
         self.cost = costs(*cost)
         self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)

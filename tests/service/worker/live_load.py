@@ -75,13 +75,13 @@ def live(
     starts: list[float],
     jobs: Iterable[Message] = (),
     seconds: float = 10.0,
-    cost: tuple[float, float] = (0.001, 0.002),
+    cost: tuple[float, ...] = (0.001, 0.002),
     jitter_seconds: float = 0.0,
 ) -> Answered:
     """Play streams that begin at `starts`, beside jobs that are all there from the beginning.
 
-    `cost`: seconds of every step, and of each row and frame of it; `jitter_seconds`: by which messages are
-    late at most.
+    `cost`: seconds of every step, of each row and frame of it, and so on, see `costs`; `jitter_seconds`:
+    by which messages are late at most.
     """
     jobs = list(jobs)
     bench = Bench(SchedulerConfig(slots=len(starts), max_jobs=max(1, 2 * len(jobs))), cost)

@@ -20,10 +20,10 @@ GEOMETRY = Geometry(
 
 
 def costs(
-    fixed: float = 0.001, per_frame: float = 0.002, per_code: float = 0.0
+    fixed: float = 0.001, per_frame: float = 0.002, per_code: float = 0.0, step_frame: float = 0.0
 ) -> dict[Operation, CostModel]:
     """The same cost model for either operation."""
-    return {operation: CostModel(fixed, per_frame, per_code) for operation in Operation}
+    return {operation: CostModel(fixed, per_frame, per_code, step_frame) for operation in Operation}
 
 
 def _codes_of(checksum: int) -> list[int]:

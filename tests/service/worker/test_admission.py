@@ -38,7 +38,7 @@ def queue_of(*jobs: Session) -> JobQueue[Session]:
 def admission(lateness: Lateness | None = None) -> Admission:
     limits = QueueLimits(max_queued_audio_seconds=100.0, max_pending_seconds=2.0, max_pending_inputs=3)
     terms = costs(0.001, 0.002)
-    return Admission(Capacity(GEOMETRY, terms, slots=64), terms, lateness or Lateness(), limits)
+    return Admission(Capacity(GEOMETRY, terms, slots=64, max_rows=64), terms, lateness or Lateness(), limits)
 
 
 def refused(caught: pytest.ExceptionInfo[ServiceError]) -> Condition:
@@ -98,7 +98,7 @@ def test_a_caller_waits_for_its_share_of_the_others_and_bulk_for_all_that_is_int
 
 def test_streams_are_admitted_up_to_the_capacity() -> None:
     rules = admission()
-    most = Capacity(GEOMETRY, costs(0.001, 0.002), slots=64).calibrated(Operation.ENCODE)
+    most = Capacity(GEOMETRY, costs(0.001, 0.002), slots=64, max_rows=64).calibrated(Operation.ENCODE)
     rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: most - 1, Operation.DECODE: 0}, 0)
     with pytest.raises(ServiceError, match=f"{most} live streams are all") as caught:
         rules.admit_stream(Operation.ENCODE, {Operation.ENCODE: most, Operation.DECODE: 0}, 0)

@@ -25,7 +25,7 @@ class Desk:
         self.intake = Intake(
             GEOMETRY,
             self.sessions,
-            Admission(Capacity(GEOMETRY, costs(), slots=2), costs(), Lateness(), QueueLimits()),
+            Admission(Capacity(GEOMETRY, costs(), slots=2, max_rows=64), costs(), Lateness(), QueueLimits()),
             Outbox(lambda connection, message: self.sent.append(message)),
             self.stats,
             clock=lambda: 1_000,

@@ -4,8 +4,9 @@ import pytest
 
 from service.ipc import Kind
 from service.status import Condition
-from service.worker.scheduler import SchedulerConfig
+from service.worker.scheduler import Scheduler, SchedulerConfig
 from tests.service.worker.bench import Bench, conditions, data, encode_job, opened, samples
+from tests.service.worker.oracle import GEOMETRY, costs
 
 AUDIO = samples(16).tobytes()
 COST = (0.001, 0.00025)
@@ -21,6 +22,14 @@ class Overload:
         self.due: list[tuple[int, int]] = []
         self.waiting: dict[int, list[int]] = {}
         self.late: list[tuple[int, float]] = []
+
+    def calibrate(self, fixed: float, per_frame: float) -> None:
+        """Start again, with a worker that was told steps take so long."""
+        bench, config = self.bench, SchedulerConfig(slots=64, max_jobs=64)
+        terms = costs(fixed, per_frame)
+        bench.scheduler = Scheduler(
+            GEOMETRY, bench.engine, terms, bench.emit, config, clock=lambda: bench.now_ns
+        )
 
     def slow_down(self, factor: float) -> None:
         """From now on steps take so many times as long."""
@@ -120,3 +129,37 @@ def test_streams_that_were_held_up_are_caught_up_with_before_jobs_run() -> None:
     after_ns = since_ns + 1_850_000_000
     assert overload.worst(since_ns) < 1.5 + 0.25
     assert overload.worst(after_ns) < 0.05
+
+
+@pytest.mark.parametrize(("fixed", "row"), [(2.0, 2.0), (4.0, 1.0), (1.0, 3.0), (1.0, 0.5)])
+def test_a_wrong_calibration_is_corrected_by_the_streams_there_are(fixed: float, row: float) -> None:
+    """Whichever term is wrong: steps are as wide then as they are where capacity ends."""
+    overload = Overload()
+    overload.calibrate(fixed * COST[0], row * COST[1])
+    refused = []
+    for number in range(1, 64):
+        refused.append(overload.open(number))
+        overload.play(0.09)
+    admitted, told = refused.count(None), overload.bench.scheduler.snapshot()
+    assert abs(admitted - 36) <= 5
+    assert told["capacity"]["encode"] == admitted, "one number: what it holds"
+
+
+def test_the_capacity_told_is_what_admission_holds_on_a_slower_machine() -> None:
+    overload = Overload()
+    overload.slow_down(1.5)
+    told = overload.bench.scheduler.snapshot()
+    assert told["capacity"] == told["calibrated"] == {"encode": 36, "decode": 36}, "nothing has been seen yet"
+    ratios = []
+    admitted = 0
+    for number in range(1, 64):
+        admitted += overload.open(number) is None
+        overload.play(0.09)
+        told = overload.bench.scheduler.snapshot()
+        ratios.append(admitted / told["capacity"]["encode"])
+    assert told["capacity"]["encode"] == admitted < 30
+    assert told["room"]["encode"] == 0
+    assert told["calibrated"]["encode"] == 36
+    full = ratios.index(1.0)
+    assert max(ratios[full:]) == 1.0
+    assert min(ratios[full:]) > 0.9, "it does not flap"

@@ -113,6 +113,7 @@ def test_what_a_step_gave_outlives_the_next() -> None:
 def test_steps_are_counted_and_more_rows_than_the_widest_shape_take_several() -> None:
     codec = stream("spectral")
     engine = PaddedEngine(codec, 20, FIXED)
+    assert (engine.max_rows, PaddedEngine(codec, 20, COMPACT).max_rows) == (8, 32)
     assert engine.counters() == {"graph_steps": 0, "eager_steps": 0}
     engine.encode(range(20), sound(codec, 20, 2), 4)
     assert engine.counters() == {"graph_steps": 0, "eager_steps": 3 * 2}

@@ -212,7 +212,7 @@ def test_the_snapshot_tells_of_room_for_streams() -> None:
     bench = Bench()
     bench.send(opened(1))
     told = bench.scheduler.snapshot()
-    assert told["capacity"] == {"encode": 2, "decode": 2}
+    assert told["capacity"] == told["calibrated"] == {"encode": 2, "decode": 2}
     assert told["streams"] == {"encode": 1, "decode": 0}
     assert told["room"] == {"encode": 1, "decode": 1}
     assert told["realtime_factor"]["encode"] == pytest.approx(0.08 / 0.009)
