@@ -52,6 +52,7 @@ class Frontend:
         self._control = control
         self._draining = False
         self._has_started = False
+        self._has_model = asyncio.Event()
         self._stopped = asyncio.Event()
         self._serving_http: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -88,8 +89,8 @@ class Frontend:
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome."""
-        return self._router.ready and not self._draining
+        """Whether new work is welcome, over gRPC as well."""
+        return self._router.ready and self._grpc.is_listening and not self._draining
 
     def _http_server(self, app: ASGIApp) -> HttpServer:
         config = self._config
@@ -107,12 +108,11 @@ class Frontend:
         )
 
     async def run(self) -> None:
-        """Serve until told to stop, or until the supervisor is gone."""
+        """Serve until told to stop, or until the supervisor is gone. Raises `OSError` if a port is taken."""
         await self._pool.start()
-        tls = self._certificates.grpc_credentials() if self._certificates is not None else None
-        if self._config.keys is not None and tls is None and self._config.is_exposed:
+        if self._config.keys is not None and self._certificates is None and self._config.is_exposed:
             logger.warning("keys and audio travel unencrypted; use --tls-cert, or a gateway that has TLS")
-        await self._grpc.start(self._config.host, self._config.grpc_port, tls)
+        self._grpc.reserve(self._config.host, self._config.grpc_port)
         self._serving_http = await self._http.start()
         metrics = await self._metrics_http.start()
         self._spawn(self._streams.sweep())
@@ -127,10 +127,13 @@ class Frontend:
                 "metrics_port": self._metrics_http.port,
             }
         )
+        opening = self._spawn(self._open_grpc())
         listening = self._spawn(self._control.listen(self._handle))
         listening.add_done_callback(lambda _: self._stopped.set())
         await self._stopped.wait()
         await self._close(self._serving_http, metrics)
+        if opening.done():
+            opening.result()
 
     def _handle(self, message: Message) -> None:
         kind = message.get("type")
@@ -145,6 +148,19 @@ class Frontend:
             self._stopped.set()
         else:
             logger.error("the supervisor sent an unknown message: %s", kind)
+
+    async def _open_grpc(self) -> None:
+        """Listen for calls once there is a model: to a balancer that cannot ask, an open port is a replica
+        that serves."""
+        await self._has_model.wait()
+        await self._grpc.set_serving(self._router.ready and not self._draining)
+        tls = self._certificates.grpc_credentials() if self._certificates is not None else None
+        try:
+            await self._grpc.listen(tls)
+        except OSError:
+            self._stopped.set()
+            raise
+        self._workers_changed()
 
     async def _report(self) -> None:
         """Tell the supervisor once a second how things are, if that has changed."""
@@ -190,6 +206,8 @@ class Frontend:
         self._control.tell({"event": "drained"})
 
     def _workers_changed(self) -> None:
+        if self._router.serving() and not self._draining:
+            self._has_model.set()
         self._has_started = self._has_started or self.ready
         self._spawn(self._grpc.set_serving(self.ready))
 
