@@ -17,7 +17,10 @@ class ItemBench(SchedulerDriver):
         super().__init__()
         self.engine = ItemOracle(self.take_time)
         model = ItemModel(GEOMETRY, cutter(), self.engine, costs())
-        self.scheduler: ItemScheduler = ItemScheduler(model, self.emit, config, clock=lambda: self.now_ns)
+        self.announced: list[float] = []
+        self.scheduler: ItemScheduler = ItemScheduler(
+            model, self.emit, config, self.announced.append, clock=lambda: self.now_ns
+        )
 
     def take_time(self, pieces: int, frames: int) -> None:
         self.pass_time(costs()[Operation.ENCODE].seconds(pieces, frames, 3))
