@@ -17,6 +17,7 @@ from service.frontend.decoder_pool import DecoderPool, PoolConfig
 from service.frontend.guard import RpcGuard
 from service.frontend.http_request import RequestRunner
 from service.frontend.intake import Intake
+from service.frontend.ledger import Ledger
 from service.frontend.live_events import StreamLimits
 from service.frontend.loop_lag import watch_loop
 from service.frontend.metrics import Metrics
@@ -67,7 +68,7 @@ class Frontend:
         health = Health(lambda: self.ready, lambda: self._has_started)
         rest = RestApi(operations, self._runner, limits, Tables(config.repository))
         failed = self._metrics.reload_failed
-        self._access = Access(config.keys, config.caller_limits, failed)
+        self._access = Access(config.keys, config.caller_limits, failed, _ledger(config))
         self._certificates = Certificates(config.tls, failed) if config.tls is not None else None
         batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
         origins = Origins(config.allowed_origins)
@@ -228,6 +229,10 @@ class Frontend:
         self._control.close()
         for task in self._tasks:
             task.cancel()
+
+
+def _ledger(config: ServeConfig) -> Ledger | None:
+    return Ledger(config.ledger, config.frontends) if config.ledger is not None else None
 
 
 def _stream_limits(limits: Limits) -> StreamLimits:
