@@ -2,7 +2,8 @@
 
     <root>/<model>/versions/<n>-<digest12>/   manifest.json and the files that it lists
     <root>/<model>/channels/<channel>.json    {"version": "<n>-<digest12>", "generation": 17}
-    <root>/<model>/.lock                      held by whoever publishes or moves a channel
+    <root>/<model>/channels/<channel>.served  {"versions": ["<n>-<digest12>"], "generation": 17}
+    <root>/<model>/.lock                      held by whoever publishes, moves a channel or notes what serves
 
 Readers need no lock: a version appears by one rename, complete, and a channel file changes by another. What
 a killed publisher leaves behind starts with a dot, is never read, and goes away with the next publish.
@@ -22,12 +23,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from codec.atomic import open_plain, replacing, sync_directory
 from codec.errors import NotFoundError, RepositoryError
 from codec.manifest import Manifest, ManifestDraft, VersionName, is_model_name, is_version_name
+from codec.served import Served
 from codec.version import read_manifest, remove_drafts, verify_files, write_version
 
 DEFAULT_CHANNEL = "stable"
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _MAX_CHANNEL_BYTES = 4096
+_SERVED = ".served"
 
 
 class Channel(BaseModel):
@@ -153,6 +156,35 @@ class Repository:
         with _locked(folder):
             return Channel(version=version, generation=self._move(name, channel, version))
 
+    def read_served(self, name: str, channel: str) -> Served:
+        """What services have noted as serving on a channel; nothing where none has."""
+        path = self._channel_path(name, channel).with_suffix(_SERVED)
+        try:
+            with open_plain(path) as file:
+                return Served.model_validate_json(file.read(_MAX_CHANNEL_BYTES))
+        except FileNotFoundError:
+            return Served()
+        except ValidationError as error:
+            raise RepositoryError(
+                f"{path} is damaged; delete it, and promote where you would roll back: {error}"
+            ) from error
+
+    def note_served(self, name: str, channel: str, version: str, generation: int) -> None:
+        """Note that `version` serves on a channel since its move `generation`; what is known already, or was
+        overtaken, changes nothing.
+
+        Raises `BlockingIOError` while others hold the lock, `OSError` if the repository cannot be written.
+        """
+        path = self._channel_path(name, channel).with_suffix(_SERVED)
+        served = self.read_served(name, channel)
+        if self._is_known(name, channel, served, generation):
+            return
+        with _locked(self._folder(name), wait=False):
+            served = self.read_served(name, channel)
+            if not self._is_known(name, channel, served, generation):
+                with replacing(path) as draft:
+                    draft.write_text(served.after(version, generation).model_dump_json() + "\n")
+
     def verify(self, version: VersionPath) -> Manifest:
         """Check every file of a version against its manifest, and return that.
 
@@ -162,6 +194,12 @@ class Repository:
         manifest = version.manifest()
         verify_files(version.path, manifest)
         return manifest
+
+    def _is_known(self, name: str, channel: str, served: Served, generation: int) -> bool:
+        if generation > served.generation:
+            return False
+        # A channel that was deleted and set again counts its moves from the beginning.
+        return served.generation <= self.read_channel(name, channel).generation
 
     def _move(self, name: str, channel: str, version: str) -> int:
         path = self._channel_path(name, channel)
@@ -226,8 +264,11 @@ def _check_names(name: str, channel: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the model's lock; the system releases it when the process ends, however it ends."""
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the model's lock; the system releases it when the process ends, however it ends.
+
+    Raises `BlockingIOError` if others hold it and there is to be no wait.
+    """
     with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield

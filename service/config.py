@@ -40,7 +40,7 @@ class CallerLimits(BaseModel):
 
     `max_streams`: live streams open; `requests_per_second`: requests, and streams opened;
     `audio_seconds_per_second`: audio of all its work; `max_queued_audio_seconds`: audio of one-shot
-    requests that wait or run. Every front-end process counts for itself.
+    requests that wait or run. Front ends of one service count together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +66,15 @@ class TlsConfig(BaseModel):
     client_ca: Path | None = None
 
 
+class SharedLedger(BaseModel):
+    """The file in which front ends tell each other what callers use, and the `place` of one of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    place: int = Field(ge=0)
+
+
 class ServeConfig(BaseModel):
     """The service as a whole.
 
@@ -81,7 +90,8 @@ class ServeConfig(BaseModel):
     call without keys together. `lag_seconds`: for how long a shutdown still takes new work after it
     has said that it is not ready. `max_connection_age_seconds`: after which callers are asked to make a new
     connection, whatever runs on the old one may end; 0 = never. `allowed_origins`: web pages that may open
-    live streams beside the service's own, as `https://host` or `https://host:port`.
+    live streams beside the service's own, as `https://host` or `https://host:port`. `ledger`: the supervisor
+    gives it to each of several front ends.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,6 +121,7 @@ class ServeConfig(BaseModel):
     tls: TlsConfig | None = None
     caller_limits: CallerLimits = CallerLimits()
     allowed_origins: tuple[Origin, ...] = ()
+    ledger: SharedLedger | None = None
 
     @property
     def is_exposed(self) -> bool:

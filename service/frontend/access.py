@@ -10,6 +10,7 @@ from pathlib import Path
 from service.config import CallerLimits
 from service.frontend.file_watch import FileWatch
 from service.frontend.keys import KeyEntry, Scope, digest_of, read_keys
+from service.frontend.ledger import Ledger
 from service.frontend.quota import Quota
 from service.request_context import CALLER
 from service.status import Condition, ServiceError
@@ -79,12 +80,20 @@ class Access:
     Keys come in headers and gRPC metadata only, because addresses end up in logs: as `Authorization: Bearer
     KEY`, as `X-Api-Key: KEY`, and from browsers as `key.KEY` among the subprotocols of a WebSocket.
     `refresh` takes over a changed file; a broken one leaves the keys before in force and is counted by
-    `failed`. Raises `OSError` and `ConfigError` for a file that is broken from the start.
+    `failed`. Quotas are kept in `ledger` where several front ends share them. Raises `OSError` and
+    `ConfigError` for a file that is broken from the start.
     """
 
-    def __init__(self, keys: Path | None, defaults: CallerLimits, failed: Callable[[str], None]) -> None:
-        self._anonymous = Caller("", frozenset(Scope), Quota(defaults)) if keys is None else None
+    def __init__(
+        self,
+        keys: Path | None,
+        defaults: CallerLimits,
+        failed: Callable[[str], None],
+        ledger: Ledger | None = None,
+    ) -> None:
         self._defaults = defaults
+        self._ledger = ledger
+        self._anonymous = Caller("", frozenset(Scope), self._quota(defaults)) if keys is None else None
         self._by_digest: dict[bytes, tuple[bytes, Caller]] = {}
         self._watch: FileWatch | None = None
         if keys is not None:
@@ -106,6 +115,9 @@ class Access:
         """Let an RPC of any kind in; raises `ServiceError` UNAUTHENTICATED."""
         _enter(self._anonymous or self._find(_rpc_key(metadata)))
 
+    def _quota(self, limits: CallerLimits, digest: bytes = b"") -> Quota:
+        return Quota(limits, self._ledger.account(digest) if self._ledger is not None else None)
+
     def _find(self, key: str | None) -> Caller:
         if not key:
             message = "no key came with the request; send one as Authorization: Bearer KEY or X-Api-Key: KEY"
@@ -126,7 +138,7 @@ class Access:
             limits = entry.limits.or_else(self._defaults)
             caller = before.pop(entry.digest, None)
             if caller is None:
-                caller = Caller(entry.name, entry.scopes, Quota(limits))
+                caller = Caller(entry.name, entry.scopes, self._quota(limits, entry.digest))
             else:
                 caller.name, caller.scopes = entry.name, entry.scopes
                 caller.quota.change(limits)

@@ -18,6 +18,7 @@ from service.frontend.decoder_pool import DecoderPool, PoolConfig
 from service.frontend.guard import RpcGuard
 from service.frontend.http_request import RequestRunner
 from service.frontend.intake import Intake
+from service.frontend.ledger import Ledger
 from service.frontend.live_events import StreamLimits
 from service.frontend.loop_lag import watch_loop
 from service.frontend.metrics import Metrics
@@ -54,6 +55,7 @@ class Frontend:
         self._control = control
         self._draining = False
         self._has_started = False
+        self._has_model = asyncio.Event()
         self._stopped = asyncio.Event()
         self._serving_http: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -68,7 +70,7 @@ class Frontend:
         health = Health(lambda: self.ready, lambda: self._has_started)
         rest = RestApi(operations, self._runner, limits, Tables(config.repository))
         failed = self._metrics.reload_failed
-        self._access = Access(config.keys, config.caller_limits, failed)
+        self._access = Access(config.keys, config.caller_limits, failed, _ledger(config))
         self._certificates = Certificates(config.tls, failed) if config.tls is not None else None
         batch = BatchApi(rest, self._router, self._runner, self._metrics, limits)
         origins = Origins(config.allowed_origins)
@@ -82,8 +84,8 @@ class Frontend:
 
     @property
     def ready(self) -> bool:
-        """Whether new work is welcome."""
-        return self._router.ready and not self._draining
+        """Whether new work is welcome, over gRPC as well."""
+        return self._router.ready and self._grpc.is_listening and not self._draining
 
     def _http_server(self, app: ASGIApp) -> HttpServer:
         config = self._config
@@ -115,12 +117,11 @@ class Frontend:
         )
 
     async def run(self) -> None:
-        """Serve until told to stop, or until the supervisor is gone."""
+        """Serve until told to stop, or until the supervisor is gone. Raises `OSError` if a port is taken."""
         await self._pool.start()
-        tls = self._certificates.grpc_credentials() if self._certificates is not None else None
-        if self._config.keys is not None and tls is None and self._config.is_exposed:
+        if self._config.keys is not None and self._certificates is None and self._config.is_exposed:
             logger.warning("keys and audio travel unencrypted; use --tls-cert, or a gateway that has TLS")
-        await self._grpc.start(self._config.host, self._config.grpc_port, tls)
+        self._grpc.reserve(self._config.host, self._config.grpc_port)
         self._serving_http = await self._http.start()
         metrics = await self._metrics_http.start()
         self._spawn(self._streams.sweep())
@@ -135,10 +136,13 @@ class Frontend:
                 "metrics_port": self._metrics_http.port,
             }
         )
+        opening = self._spawn(self._open_grpc())
         listening = self._spawn(self._control.listen(self._handle))
         listening.add_done_callback(lambda _: self._stopped.set())
         await self._stopped.wait()
         await self._close(self._serving_http, metrics)
+        if opening.done():
+            opening.result()
 
     def _handle(self, message: Message) -> None:
         kind = message.get("type")
@@ -155,6 +159,19 @@ class Frontend:
             self._stopped.set()
         else:
             logger.error("the supervisor sent an unknown message: %s", kind)
+
+    async def _open_grpc(self) -> None:
+        """Listen for calls once there is a model: to a balancer that cannot ask, an open port is a replica
+        that serves."""
+        await self._has_model.wait()
+        await self._grpc.set_serving(self._router.ready and not self._draining)
+        tls = self._certificates.grpc_credentials() if self._certificates is not None else None
+        try:
+            await self._grpc.listen(tls)
+        except OSError:
+            self._stopped.set()
+            raise
+        self._workers_changed()
 
     async def _report(self) -> None:
         """Tell the supervisor once a second how things are, if that has changed."""
@@ -200,6 +217,8 @@ class Frontend:
         self._control.tell({"event": "drained"})
 
     def _workers_changed(self) -> None:
+        if self._router.serving() and not self._draining:
+            self._has_model.set()
         self._has_started = self._has_started or self.ready
         self._spawn(self._grpc.set_serving(self.ready))
 
@@ -222,6 +241,10 @@ class Frontend:
             task.cancel()
         if self._tracing is not None:
             await self._tracing.close()
+
+
+def _ledger(config: ServeConfig) -> Ledger | None:
+    return Ledger(config.ledger, config.frontends) if config.ledger is not None else None
 
 
 def _stream_limits(limits: Limits) -> StreamLimits:

@@ -3,6 +3,7 @@
 import time
 
 from service.config import CallerLimits
+from service.frontend.account import Account
 from service.frontend.quota_rate import Clock, RateLimit
 from service.status import Condition, ServiceError
 
@@ -13,14 +14,30 @@ _RETRY_SECONDS = 1.0
 
 
 class Quota:
-    """The use that one caller makes of the service; every refusal is a QUOTA_EXCEEDED."""
+    """The use that one caller makes of the service; every refusal is a QUOTA_EXCEEDED.
 
-    def __init__(self, limits: CallerLimits, clock: Clock = time.monotonic) -> None:
-        self.streams = 0
-        self.queued_seconds = 0.0
+    `account`: where the use is kept; None = nobody else looks.
+    """
+
+    def __init__(
+        self, limits: CallerLimits, account: Account | None = None, clock: Clock = time.monotonic
+    ) -> None:
+        account = account or Account.alone()
         self._limits = limits
-        self._requests = RateLimit(*_requests(limits), clock)
-        self._audio = RateLimit(*_audio(limits), clock)
+        self._streams = account.streams
+        self._queued = account.queued_seconds
+        self._requests = RateLimit(*_requests(limits), account.requests, clock)
+        self._audio = RateLimit(*_audio(limits), account.audio_seconds, clock)
+
+    @property
+    def streams(self) -> int:
+        """Live streams here."""
+        return int(self._streams.own)
+
+    @property
+    def queued_seconds(self) -> float:
+        """Audio that waits here."""
+        return self._queued.own
 
     @property
     def overdrawn(self) -> bool:
@@ -47,29 +64,35 @@ class Quota:
         A caller that has nothing waiting may always send one piece, as long as it may be.
         """
         most = self._limits.max_queued_audio_seconds
-        if most is not None and self.queued_seconds > 0 and self.queued_seconds + audio_seconds > most:
-            raise _exceeded(f"{most:g} s of audio waiting", _RETRY_SECONDS)
-        self.queued_seconds += audio_seconds
+        if most is not None:
+            queued = self._queued.own + self._queued.others
+            if queued > 0 and queued + audio_seconds > most:
+                raise _exceeded(f"{most:g} s of audio waiting", _RETRY_SECONDS)
+        self._queued.own += audio_seconds
         self._audio.take(audio_seconds)
 
     def unqueue(self, audio_seconds: float) -> None:
         """The audio has been worked on, or given up."""
         # Sums of fractions do not come back to zero by themselves.
-        self.queued_seconds = max(0.0, self.queued_seconds - audio_seconds)
-        if self.queued_seconds < 1e-6:
-            self.queued_seconds = 0.0
+        left = self._queued.own - audio_seconds
+        self._queued.own = left if left >= 1e-6 else 0.0
 
     def open_stream(self) -> None:
         """Count a live stream; `close_stream` ends that. Raises `ServiceError`."""
         most = self._limits.max_streams
-        if most is not None and self.streams >= most:
-            raise _exceeded(f"{most} live streams", _RETRY_SECONDS)
-        self.begin()
-        self.streams += 1
+        # Counted first, so that two front ends cannot both give the last place away.
+        self._streams.own += 1
+        try:
+            if most is not None and self._streams.own + self._streams.others > most:
+                raise _exceeded(f"{most} live streams", _RETRY_SECONDS)
+            self.begin()
+        except ServiceError:
+            self.close_stream()
+            raise
 
     def close_stream(self) -> None:
         """The stream has ended."""
-        self.streams -= 1
+        self._streams.own -= 1
 
     def heard(self, audio_seconds: float) -> None:
         """Count audio that came on a live stream, which is not refused but read more slowly."""

@@ -1,5 +1,6 @@
 """The listeners of the front end beside REST: gRPC and metrics, all in one event loop."""
 
+import socket
 from collections.abc import Sequence
 
 import grpc
@@ -23,7 +24,7 @@ class GrpcServer:
     """grpc.aio with codec.v1, health and reflection; `reuse_port`: other processes listen there as well.
 
     `max_age_seconds`: after which, give or take a tenth, a connection takes no more calls and its client
-    makes another; those on it go on for as long as they like. 0 = never.
+    makes another; those on it go on for as long as they like. 0 = never. `is_listening`: calls can come.
     """
 
     def __init__(
@@ -38,6 +39,10 @@ class GrpcServer:
         reuse_port: bool,
     ) -> None:
         self.port = 0
+        self.is_listening = False
+        self._host = ""
+        self._reuse_port = reuse_port
+        self._holder: socket.socket | None = None
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=interceptors,
@@ -60,18 +65,31 @@ class GrpcServer:
         names = (CODEC_SERVICE, MODELS_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
-    async def start(self, host: str, port: int, tls: grpc.ServerCredentials | None = None) -> None:
-        """Listen. Raises `OSError` if the port is taken."""
-        await self.set_serving(False)
+    def reserve(self, host: str, port: int) -> None:
+        """Take the port, and refuse connections until `listen`. Raises `OSError` if others listen there."""
+        holder = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(self._reuse_port))
         try:
-            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            holder.bind((host, port))
+        except OSError as error:
+            holder.close()
+            raise _taken(host, port, error) from error
+        self._host, self.port, self._holder = host, int(holder.getsockname()[1]), holder
+
+    async def listen(self, tls: grpc.ServerCredentials | None = None) -> None:
+        """Take calls on the reserved port. Raises `OSError` if others have begun to listen there."""
+        host, port = self._host, self.port
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
             if tls is None:
-                self.port = self._server.add_insecure_port(address)
+                self._server.add_insecure_port(address)
             else:
-                self.port = self._server.add_secure_port(address, tls)
+                self._server.add_secure_port(address, tls)
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {host}:{port} for gRPC: {error}") from error
+            raise _taken(host, port, error) from error
         await self._server.start()
+        self.is_listening = True
 
     async def set_serving(self, serving: bool) -> None:
         """What the health service says, for the server as a whole and for the codec."""
@@ -83,6 +101,12 @@ class GrpcServer:
         """Take no more calls; those in flight have the grace period."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+        if self._holder is not None:
+            self._holder.close()
+
+
+def _taken(host: str, port: int, error: Exception) -> OSError:
+    return OSError(f"cannot listen on {host}:{port} for gRPC: {error}")
 
 
 def _age_ms(seconds: float) -> int:

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import socket
+import tempfile
+from pathlib import Path
 from typing import Any, Protocol
 
-from service.config import ServeConfig
+from service.config import ServeConfig, SharedLedger
 from service.supervisor.child import Message
 from service.supervisor.front_end import FrontEnd
 
@@ -29,7 +31,8 @@ class Gateway:
     """Starts `config.frontends` front ends.
 
     Where there are several, they share the ports for REST and gRPC, and the system deals connections out;
-    the i-th one tells its metrics on `metrics_port + i`. `has_failed`: one of them cannot start.
+    they count together what callers use; the i-th one tells its metrics on `metrics_port + i`.
+    `has_failed`: one of them cannot start.
     """
 
     def __init__(self, config: ServeConfig, owner: GatewayOwner) -> None:
@@ -42,6 +45,7 @@ class Gateway:
         self._idle: dict[str, set[FrontEnd]] = {}
         self._reports: dict[FrontEnd, dict[str, dict[str, int]]] = {}
         self._reserved: list[socket.socket] = []
+        self._shared: tempfile.TemporaryDirectory[str] | None = None
         self._front_ends: list[FrontEnd] = []
         try:
             self._start()
@@ -101,6 +105,8 @@ class Gateway:
         await asyncio.gather(*(front_end.stop() for front_end in self._front_ends))
         for holder in self._reserved:
             holder.close()
+        if self._shared is not None:
+            self._shared.cleanup()
 
     def kill(self) -> None:
         """End the processes now, and start no others."""
@@ -111,15 +117,22 @@ class Gateway:
         count = self._config.frontends
         shared = {"http_port": self._config.http_port, "grpc_port": self._config.grpc_port}
         if count > 1:
+            self._shared = tempfile.TemporaryDirectory(prefix="codecd-")
             for name, port in shared.items():
                 holder = _reserve(self._config.host, port)
                 self._reserved.append(holder)
                 shared[name] = int(holder.getsockname()[1])
         for number in range(count):
             metrics_port = self._config.metrics_port and self._config.metrics_port + number
-            config = self._config.model_copy(update={**shared, "metrics_port": metrics_port})
+            own = {**shared, "metrics_port": metrics_port, "ledger": self._ledger(number)}
+            config = self._config.model_copy(update=own)
             name = f"frontend{number}" if count > 1 else "frontend"
             self._front_ends.append(FrontEnd(name, config, self._heard, self._gone))
+
+    def _ledger(self, place: int) -> SharedLedger | None:
+        if self._shared is None:
+            return None
+        return SharedLedger(path=Path(self._shared.name) / "ledger", place=place)
 
     def _heard(self, front_end: FrontEnd, message: Message) -> None:
         event = message.get("event")

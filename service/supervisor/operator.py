@@ -87,8 +87,8 @@ class Operator:
         target = self._target(fleet, request.channel)
         if not target.previous:
             raise InvalidRequestError(
-                f"no version of {model} has served on {target.name} before this one since the service "
-                "started; promote the version that you want"
+                f"no version of {model} has served on {target.name} before this one that anybody noted; "
+                "promote the version that you want"
             )
         return await self._point(fleet, target.name, target.previous)
 

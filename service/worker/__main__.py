@@ -19,6 +19,7 @@ from service.worker.cutter import Cutter
 from service.worker.device import Placement
 from service.worker.facts import info_of
 from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
+from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 from service.worker.policy import StepLimits
 from service.worker.scheduler import Scheduler, SchedulerConfig
@@ -31,7 +32,7 @@ _LOG = logging.getLogger("service.worker")
 _EXIT_REJECTED = 3
 _BACKLOG = 64
 _SILENT_SECONDS = 10.0
-"""A step of a model that streams takes a small part of a second; nobody bounds a step of whole items."""
+"""A step of a model that streams takes a small part of a second; long steps of whole items are announced."""
 
 
 def main() -> int:
@@ -66,26 +67,21 @@ def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))
         listener.listen(_BACKLOG)
-        silent_seconds = _SILENT_SECONDS if info.streamable else None
-        make_scheduler = partial(_scheduler, config, verified, info)
-        server = Server(
-            listener,
-            control,
-            info,
-            make_scheduler,
-            silent_seconds=silent_seconds,
-            load_seconds=verified.load_seconds,
-        )
+        liveness = Liveness(control, _SILENT_SECONDS)
+        make_scheduler = partial(_scheduler, config, verified, info, liveness)
+        server = Server(listener, control, info, make_scheduler, liveness, load_seconds=verified.load_seconds)
         # The model lives as long as the process: the collector need not look at it between steps.
         gc.collect()
         gc.freeze()
-        control.send({"event": "ready", "silent_seconds": silent_seconds})
+        control.send({"event": "ready", "silent_seconds": _SILENT_SECONDS})
         _LOG.info("ready", extra={"model": config.model, "version": config.version})
         server.run()
     _LOG.info("stopped")
 
 
-def _scheduler(config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, emit: Emit) -> Work:
+def _scheduler(
+    config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, liveness: Liveness, emit: Emit
+) -> Work:
     queue = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
     model, engine, costs = verified.loaded.codec.config, verified.engine, verified.costs
     geometry = geometry_of(model)
@@ -95,7 +91,7 @@ def _scheduler(config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, e
         return Scheduler(geometry, engine, costs, emit, limits)
     assert isinstance(model, SeanetCodecConfig), "codecs of all other families stream"
     items = ItemModel(geometry, Cutter(info, model.segment_frames), engine, costs)
-    return ItemScheduler(items, emit, ItemSchedulerConfig(config.max_jobs, queue))
+    return ItemScheduler(items, emit, ItemSchedulerConfig(config.max_jobs, queue), liveness.expect)
 
 
 if __name__ == "__main__":

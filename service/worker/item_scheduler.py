@@ -52,7 +52,8 @@ class ItemScheduler:
     """Owns every job of a worker; takes the same calls as `Scheduler`, and refuses live streams.
 
     A step runs at most a batch of pieces, so that short jobs pass long ones, and a cancelled or expired job
-    stops after the piece that runs.
+    stops after the piece that runs. `announce` is told, before each step, how many seconds it is predicted to
+    take.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class ItemScheduler:
         model: ItemModel,
         emit: Emit,
         config: ItemSchedulerConfig,
+        announce: Callable[[float], None],
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._model = model
         self._config = config
+        self._announce = announce
         self._clock = clock
         self._stats = Stats()
         self._policy = ItemPolicy(model.costs, model.geometry.frame_seconds, config.step)
@@ -185,6 +188,7 @@ class ItemScheduler:
     def _run(self, batch: ItemBatch, started_ns: int) -> None:
         predicted = self._model.costs[batch.operation].seconds(len(batch.pieces), batch.frames, batch.n_q)
         self._queue.jobs.charge(batch.jobs, predicted, started_ns)
+        self._announce(predicted)
         began_cpu_ns = time.thread_time_ns()
         try:
             outputs = self._step(batch)

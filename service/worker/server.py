@@ -17,6 +17,7 @@ from service.model_info import ModelInfo
 from service.status import Condition
 from service.worker.connection import Connection
 from service.worker.control import ControlLine
+from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 
 _LOG = logging.getLogger(__name__)
@@ -54,9 +55,8 @@ class Server:
     """Serves front ends until the supervisor says stop, sends SIGTERM, or dies; takes both signals over.
 
     `make_scheduler` is given the function that sends a message to a connection. A front end that takes
-    nothing of its results for `stall_seconds` is disconnected. The supervisor may take a worker that says
-    nothing for `silent_seconds` for hung; None = its steps may take as long as they like. `load_seconds`: by
-    stage, what getting ready took; told with the statistics.
+    nothing of its results for `stall_seconds` is disconnected. `load_seconds`: by stage, what getting ready
+    took; told with the statistics.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Server:
         control: ControlLine,
         info: ModelInfo,
         make_scheduler: Callable[[Emit], Work],
+        liveness: Liveness,
         stall_seconds: float = 10.0,
-        silent_seconds: float | None = None,
         load_seconds: Mapping[str, float] | None = None,
     ) -> None:
         self._listener = listener
@@ -75,7 +75,7 @@ class Server:
         self._scheduler = make_scheduler(self._emit)
         self._connections: dict[int, Connection] = {}
         self._stall_seconds = stall_seconds
-        self._silent_seconds = silent_seconds
+        self._liveness = liveness
         self._load_seconds = dict(load_seconds or {})
         self._accepted = 0
         self._stopping = False
@@ -186,21 +186,13 @@ class Server:
         if key.events != events:
             self._selector.modify(connection.sock, events, key.data)
 
-    def _tell_alive(self) -> None:
-        try:
-            self._control.send({"event": "alive", "silent_seconds": self._silent_seconds})
-        except ConnectionError as error:
-            # The end of the line is seen, and obeyed, where it is read.
-            _LOG.warning("the supervisor does not listen", extra={"reason": str(error)})
-
     def _tick(self) -> None:
-        """About once a second, tell every front end how things are."""
+        """About once a second, tell the supervisor and every front end how things are."""
         now = time.monotonic()
         if now < self._next_stats:
             return
         self._next_stats = now + _STATS_SECONDS
-        if self._silent_seconds is not None:
-            self._tell_alive()
+        self._liveness.tell()
         stats = self._stats()
         for connection in self._connections.values():
             if not connection.is_blocked:

@@ -73,9 +73,7 @@ def test_nobody_notices_a_rolling_restart(stage: Stage) -> None:
     assert [done.stopped.orphans for done in stage.trial.restarts] == [(), (), ()]
     assert told(judged, *REST) == []
     assert [item.reason for item in judged if item.verdict is Verdict.WRONG] == []
-    if stage.trial.has_probes:
-        # nginx sends calls to a replica that listens and has no worker yet.
-        assert told(judged, Kind.GRPC_ENCODE) == []
+    assert told(judged, Kind.GRPC_ENCODE) == []
     live = [item for item in judged if item.record.kind in LIVE]
     assert [item.reason for item in live if item.verdict is Verdict.FAILED] == []
     assert [stream.error for stream in resuming.streams if stream.is_lost] == []

@@ -16,12 +16,14 @@ from typing import Any
 from service.ipc import Kind, Message
 from service.model_info import ModelInfo
 from service.worker.control import ControlLine
+from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 from service.worker.server import Server
 
 SLOTS = 512
 _HOP_SAMPLES = 320
 _FLOAT_BYTES = 4
+_SILENT_SECONDS = 60.0
 _BACKLOG = 8
 _INFO = ModelInfo("echo", "1-aaaaaaaaaaaa", "space", 16_000, 1, _HOP_SAMPLES, 0, 8, 1024, True, SLOTS)
 
@@ -70,7 +72,8 @@ def main() -> None:
     listener.bind(str(Path(sys.argv[1])))
     listener.listen(_BACKLOG)
     threading.Thread(target=_end_with_input, args=(supervisor.close,), daemon=True).start()
-    Server(listener, ControlLine(line), _INFO, Answers).run()
+    control = ControlLine(line)
+    Server(listener, control, _INFO, Answers, Liveness(control, _SILENT_SECONDS)).run()
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import pytest
 
 from codec.errors import NotFoundError, RepositoryError
 from codec.repository import Channel, Repository
+from codec.served import Served
 from tests.codec.published import NAME, make_draft, make_files
 from tests.support import REPOSITORY_ROOT
 
@@ -118,6 +120,45 @@ def test_channels_move_apart_and_back(repository: Repository, source: Path) -> N
     assert repository.resolve(NAME).version == old
     summary = {"name": NAME, "versions": [old, new], "channels": {"canary": new, "stable": old}}
     assert repository.summary(NAME) == summary
+
+
+def test_what_served_is_noted_once_and_in_the_order_of_the_moves(
+    repository: Repository, source: Path
+) -> None:
+    one = repository.publish(NAME, source, make_draft()).version
+    two = repository.publish(NAME, make_files(source, b"better"), make_draft()).version
+    assert repository.read_served(NAME, "stable") == Served()
+    repository.note_served(NAME, "stable", one, 1)
+    repository.note_served(NAME, "stable", two, 2)
+    noted = Served(versions=(one, two), generation=2)
+    assert repository.read_served(NAME, "stable") == noted
+    repository.note_served(NAME, "stable", one, 1)  # by a replica that was slow
+    repository.note_served(NAME, "stable", two, 2)  # by one that was not
+    assert repository.read_served(NAME, "stable") == noted
+    assert repository.channels(NAME) == {"stable": Channel(version=two, generation=2)}
+    (repository.root / NAME / "channels" / "stable.json").unlink()
+    repository.set_channel(NAME, "stable", one)
+    repository.note_served(NAME, "stable", one, 1)
+    assert repository.read_served(NAME, "stable") == Served(versions=(one,), generation=1)
+
+
+def test_nobody_waits_for_a_publisher_to_note_what_served(repository: Repository, source: Path) -> None:
+    version = repository.publish(NAME, source, make_draft()).version
+    with (repository.root / NAME / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            repository.note_served(NAME, "stable", version, 1)
+    repository.note_served(NAME, "stable", version, 1)
+    assert repository.read_served(NAME, "stable").versions == (version,)
+
+
+@pytest.mark.parametrize("content", ["", '{"versions": ["', '{"versions": ["stable"], "generation": 1}'])
+def test_damaged_notes_are_told(repository: Repository, source: Path, content: str) -> None:
+    repository.publish(NAME, source, make_draft())
+    (repository.root / NAME / "channels" / "stable.served").write_text(content)
+    with pytest.raises(RepositoryError, match=r"stable\.served is damaged; delete it"):
+        repository.read_served(NAME, "stable")
+    assert repository.read_channel(NAME, "stable").generation == 1
 
 
 def test_a_missing_repository_says_so(repository: Repository) -> None:

@@ -70,7 +70,7 @@ def test_settings_of_the_service_have_the_defaults_that_are_told(tmp_path: Path)
         assert default == (value if isinstance(value, str) else f"{value:,g}"), name
     left_out = set(ServeConfig.model_fields) - set(told)
     of_their_own = {"repository", "admin_port", "models", "channels", "workers", "limits", "keys", "tls"}
-    assert left_out == of_their_own | {"caller_limits", "devices", "allowed_origins"}
+    assert left_out == of_their_own | {"caller_limits", "devices", "allowed_origins", "ledger"}
 
 
 def test_rules_with_numbers() -> None:

@@ -29,7 +29,7 @@ def test_without_limits_everything_is_counted_and_nothing_refused() -> None:
 
 def test_requests_come_at_a_rate_and_a_refusal_says_when() -> None:
     clock = Clock()
-    quota = Quota(CallerLimits(requests_per_second=0.5), clock)
+    quota = Quota(CallerLimits(requests_per_second=0.5), clock=clock)
     for _ in range(5):
         quota.begin()
     error = refused(quota.begin)
@@ -41,7 +41,7 @@ def test_requests_come_at_a_rate_and_a_refusal_says_when() -> None:
 
 def test_audio_is_charged_when_its_length_is_known() -> None:
     clock = Clock()
-    quota = Quota(CallerLimits(audio_seconds_per_second=2.0), clock)
+    quota = Quota(CallerLimits(audio_seconds_per_second=2.0), clock=clock)
     quota.begin()
     quota.queue(60.0)
     quota.unqueue(60.0)
@@ -85,7 +85,7 @@ def test_a_stream_that_is_not_opened_is_not_counted() -> None:
 
 def test_audio_of_streams_leaves_less_for_everything_else() -> None:
     clock = Clock()
-    quota = Quota(CallerLimits(audio_seconds_per_second=1.0), clock)
+    quota = Quota(CallerLimits(audio_seconds_per_second=1.0), clock=clock)
     quota.open_stream()
     states = []
     for seconds in (10.0, 3.0):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.frontend.account import Figure
 from service.frontend.quota_rate import RateLimit
 
 
@@ -16,14 +17,14 @@ class Clock:
 
 
 def test_what_is_not_limited_never_waits() -> None:
-    limit = RateLimit(None, 0.0)
+    limit = RateLimit(None, 0.0, Figure.alone())
     limit.take(1e9)
     assert limit.wait_seconds(1e9) == 0.0
 
 
 def test_a_full_account_is_used_up_and_fills_at_its_rate() -> None:
     clock = Clock()
-    limit = RateLimit(2.0, 4.0, clock)
+    limit = RateLimit(2.0, 4.0, Figure.alone(), clock)
     for _ in range(4):
         assert limit.wait_seconds(1.0) == 0.0
         limit.take(1.0)
@@ -36,7 +37,7 @@ def test_a_full_account_is_used_up_and_fills_at_its_rate() -> None:
 
 def test_quiet_time_is_saved_up_to_the_burst_and_no_further() -> None:
     clock = Clock()
-    limit = RateLimit(2.0, 4.0, clock)
+    limit = RateLimit(2.0, 4.0, Figure.alone(), clock)
     clock.now += 3600
     limit.take(4.0)
     assert limit.wait_seconds(1.0) == 0.5
@@ -44,7 +45,7 @@ def test_quiet_time_is_saved_up_to_the_burst_and_no_further() -> None:
 
 def test_an_overdrawn_account_is_empty_until_the_debt_is_paid() -> None:
     clock = Clock()
-    limit = RateLimit(10.0, 20.0, clock)
+    limit = RateLimit(10.0, 20.0, Figure.alone(), clock)
     limit.take(120.0)
     assert limit.wait_seconds() == 10.0
     clock.now += 9.5
@@ -55,7 +56,7 @@ def test_an_overdrawn_account_is_empty_until_the_debt_is_paid() -> None:
 
 def test_over_any_stretch_of_time_no_more_than_rate_and_burst_gets_through() -> None:
     clock = Clock()
-    limit = RateLimit(7.0, 10.0, clock)
+    limit = RateLimit(7.0, 10.0, Figure.alone(), clock)
     taken = 0
     for _ in range(10_000):
         clock.now += 0.01
@@ -67,7 +68,7 @@ def test_over_any_stretch_of_time_no_more_than_rate_and_burst_gets_through() -> 
 
 def test_other_figures_hold_at_once_and_a_debt_stays() -> None:
     clock = Clock()
-    limit = RateLimit(10.0, 20.0, clock)
+    limit = RateLimit(10.0, 20.0, Figure.alone(), clock)
     limit.take(30.0)
     limit.change(1.0, 5.0)
     assert limit.wait_seconds() == 10.0

@@ -1,5 +1,7 @@
 """Models of every kind behind a real service: what is served is what the library gives."""
 
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from proto.codec.v1 import codec_pb2 as pb
 from proto.codec.v1 import codec_pb2_grpc
 from service.client import Client, RefusedError, Selection
 from tests.service.items import labels_for, publish_seanet
-from tests.service.supervisor.serving import Serving
+from tests.service.supervisor.serving import Serving, is_alive
 from tests.support import voiced
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -220,3 +222,21 @@ def test_a_whole_item_version_replaces_a_streaming_one_of_the_same_name(
     with pytest.raises(RefusedError, match="needs the whole item"):
         list(client.stream_encode([swapped.audio[0]], Selection("words")))
     assert httpx.get(f"{serving.url}/health/ready").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_worker_of_whole_items_that_hangs_is_replaced(serving: Serving, client: Client, work: Path) -> None:
+    admin = f"http://127.0.0.1:{serving.event('admin listens')['admin_port']}"
+    status = httpx.get(f"{admin}/admin/models").json()
+    (pid,) = [
+        worker["pid"]
+        for model in status["models"]
+        for version in model["versions"]
+        for worker in version["workers"]
+        if model["name"] == "stereo"
+    ]
+    os.kill(pid, signal.SIGSTOP)
+    serving.wait(lambda: not is_alive(pid), "the end of the hung worker")
+    serving.wait(lambda: "stereo" in models(serving), "its successor")
+    audio = sound(open_codec("stereo", work / "models"), 0.5)
+    assert client.encode(audio, Selection("stereo", n_q=N_Q)).codes.size

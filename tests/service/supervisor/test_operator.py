@@ -55,6 +55,28 @@ async def test_promote_and_roll_back(desk: Desk) -> None:
     assert desk.channel().previous == ""
 
 
+async def test_the_way_back_outlives_the_service(desk: Desk, tmp_path: Path) -> None:
+    first = desk.theatre.publish("serve", 1)
+    await until(desk.theatre.serves(first))
+    desk.theatre.publish("reject", 2)
+    await until(desk.theatre.rejected)
+    third = desk.theatre.publish("serve", 3)
+    await until(desk.theatre.serves(third))
+    notes = desk.theatre.repository
+    await until(lambda: notes.read_served("model", "stable").versions == (first.version, third.version))
+    await desk.theatre.close()
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "models").symlink_to(tmp_path / "models")
+    again = Desk(tmp_path / "again")
+    try:
+        await until(again.theatre.serves(third))
+        moved = await again.operator.rollback("model", RollbackRequest())
+        assert moved.version == first.version
+        await until(again.theatre.serves(first))
+    finally:
+        await again.theatre.close()
+
+
 async def test_a_rejected_version_is_rolled_back_to_what_serves(desk: Desk) -> None:
     first = desk.theatre.publish("serve", 1)
     await until(desk.theatre.serves(first))

@@ -1,9 +1,18 @@
 """A seat is never empty for long, until it is given up."""
 
+import asyncio
+import os
+import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
+from service.ipc import Kind, Message
 from service.supervisor.seat import Rejection, Seat
 from tests.service.supervisor.stage import children, plan, until
+from tests.service.worker import item_worker
+from tests.service.worker.item_bench import encode_job
+from tests.service.worker.process import Peer
 
 
 async def make(folder: Path, behaviour: str) -> Seat:
@@ -31,6 +40,42 @@ async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     first = seat.worker
     waited = await until(lambda: seat.worker not in (first, None))
     assert waited > 1.0, "it had said that it would speak up within a second"
+    await seat.stop()
+
+
+def ask(path: Path) -> Message:
+    """The answer of a worker to a job on a whole item."""
+    with Peer(path) as peer:
+        peer.send(encode_job(1, 60))
+        return peer.receive()
+
+
+async def test_a_long_step_of_a_whole_item_is_waited_for_and_a_stopped_worker_is_not(tmp_path: Path) -> None:
+    seat = Seat(replace(plan(tmp_path, tmp_path), module=item_worker.__name__), changed=lambda: None)
+    await until(lambda: seat.worker)
+    first = seat.worker
+    assert first is not None
+    asked = time.monotonic()
+    answer = await asyncio.to_thread(ask, first.socket)
+    assert answer.kind is Kind.RESULT
+    assert time.monotonic() - asked > item_worker.SILENT_SECONDS + 1.0, "too long without an announcement"
+    assert seat.worker is first
+    os.kill(seat.pid, signal.SIGSTOP)
+    await until(lambda: seat.worker not in (first, None))
+    await seat.stop()
+
+
+async def test_a_worker_that_stops_inside_a_step_of_a_whole_item_is_replaced(tmp_path: Path) -> None:
+    seat = Seat(replace(plan(tmp_path, tmp_path), module=item_worker.__name__), changed=lambda: None)
+    await until(lambda: seat.worker)
+    first = seat.worker
+    assert first is not None
+    with Peer(first.socket) as peer:
+        peer.send(encode_job(1, 60))
+        await until((tmp_path / item_worker.RUNNING).exists)
+        os.kill(seat.pid, signal.SIGSTOP)
+        waited = await until(lambda: seat.worker not in (first, None))
+    assert waited > item_worker.STEP_SECONDS, "it could not be told from one that works"
     await seat.stop()
 
 

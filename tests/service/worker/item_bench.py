@@ -19,8 +19,11 @@ class ItemBench(SchedulerDriver):
         super().__init__()
         self.cost = costs(*cost)
         self.engine = ItemOracle(self.take_time)
-        model = ItemModel(GEOMETRY, cutter(), self.engine, costs(*cost))
-        self.scheduler: ItemScheduler = ItemScheduler(model, self.emit, config, clock=lambda: self.now_ns)
+        model = ItemModel(GEOMETRY, cutter(), self.engine, self.cost)
+        self.announced: list[float] = []
+        self.scheduler: ItemScheduler = ItemScheduler(
+            model, self.emit, config, self.announced.append, clock=lambda: self.now_ns
+        )
 
     def take_time(self, pieces: int, frames: int) -> None:
         self.pass_time(self.cost[Operation.ENCODE].seconds(pieces, frames, 3))

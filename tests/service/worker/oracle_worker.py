@@ -8,6 +8,7 @@ from service.config import WorkerConfig
 from service.model_info import ModelInfo
 from service.worker.admission import QueueLimits
 from service.worker.control import ControlLine
+from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 from service.worker.scheduler import Scheduler, SchedulerConfig
 from service.worker.server import Server
@@ -37,7 +38,7 @@ def main() -> int:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))
         listener.listen()
-        server = Server(listener, control, info, make_scheduler, STALL_SECONDS)
+        server = Server(listener, control, info, make_scheduler, Liveness(control, 60.0), STALL_SECONDS)
         control.send({"event": "ready"})
         server.run()
     return 0

@@ -11,7 +11,13 @@ from service.status import Condition
 from service.worker.engine import Piece
 from service.worker.item_scheduler import ItemSchedulerConfig
 from tests.service.worker.item_bench import CONFIG, ItemBench, conditions, decode_job, encode_job
-from tests.service.worker.item_oracle import INFO, reference_decoded, reference_encoded
+from tests.service.worker.item_oracle import (
+    INFO,
+    costs,
+    reference_decoded,
+    reference_encoded,
+    segment_frames,
+)
 
 
 @pytest.mark.parametrize("n_samples", [1, 4, 60, 61, 400])
@@ -54,6 +60,17 @@ def test_short_items_pass_a_long_one_that_has_begun() -> None:
     bench.send(encode_job(2, 8))
     assert [message.session for message in bench.run()] == [2, 1]
     assert len(bench.engine.batches) > 5, "a step stays within half a second"
+
+
+def test_every_step_is_announced_with_what_it_is_predicted_to_take() -> None:
+    bench = ItemBench()
+    bench.send(encode_job(1, 60))
+    bench.run()
+    cost = costs()[Operation.ENCODE]
+    assert bench.announced == [cost.seconds(1, segment_frames(60), 3)]
+    bench.send(encode_job(2, 400))
+    bench.run()
+    assert len(bench.announced) == len(bench.engine.batches) > 2
 
 
 def test_a_long_item_does_not_starve() -> None:
