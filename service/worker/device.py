@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from codec.errors import CodecError
-from service.config import Batching
+from service.config import Batching, DecodeDtype
 from service.ipc import Operation
 
 
@@ -23,11 +23,13 @@ class Placement:
     cannot depend on who else is there, or the width that it needs (`compact`).
 
     `auto` encodes in the one and decodes in the other way, but on the CPU, where codes do not depend on the
-    shape, steps are not padded at all.
+    shape, steps are not padded at all. `decode_dtype`: of the decoder's weights and stream state; what goes in
+    and comes out is float32, and so is all encoding, for codes are decisions.
     """
 
     device: str = "cpu"
     batching: Batching = "auto"
+    decode_dtype: DecodeDtype = "float32"
 
     def is_fixed(self, operation: Operation) -> bool:
         """Whether all steps of the operation have one shape."""
@@ -54,9 +56,13 @@ def open_device(name: str) -> torch.device:
         reason = reason_without_cuda() or f"there is {', '.join(devices)}"
         raise DeviceError(f"there is no {name}: {reason}")
     torch.cuda.set_device(device)
-    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise. Convolutions use it unless
+    # told not to; each kind by itself, for what is set for all of them does not reach them (pytorch #179445).
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    torch.backends.cudnn.rnn.fp32_precision = "ieee"
+    # Sums of bfloat16 products stay float32 where a product is cut into parts.
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     # The search for the fastest convolution may end differently in every process.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

@@ -15,7 +15,7 @@ from service.ipc import Operation
 from service.worker.calibrate import calibrate, real_time_factor
 from service.worker.cost import CostModel
 from service.worker.device import DeviceError, Placement, open_device
-from service.worker.exactness import batch_fault, stream_fault
+from service.worker.exactness import batch_fault, golden_decode, stream_fault
 from service.worker.facts import info_of
 from service.worker.item_calibrate import ITEM_SECONDS, calibrate_items
 from service.worker.padded_engine import PaddedEngine
@@ -69,8 +69,13 @@ def verify(model: str, version: str, path: Path, rows: int, placement: Placement
     if mismatch > tolerance:
         raise VersionRejectedError("golden", f"{mismatch:.1%} of the golden codes do not come out again")
     if loaded.stream is not None:
-        engine = _engine(loaded.stream, rows, placement)
-        return _verify_stream(loaded, engine, rows, tolerance)
+        return _verify_stream(loaded, loaded.stream, rows, placement, tolerance)
+    if placement.decode_dtype != "float32":
+        raise VersionRejectedError(
+            "load",
+            f"decoding in {placement.decode_dtype} is for models that stream, and this one needs whole items; "
+            "serve it by a process without --decode-dtype, and name the others with --models",
+        )
     return _verify_items(loaded, tolerance)
 
 
@@ -85,9 +90,13 @@ def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEng
 
 
 def _verify_stream(
-    loaded: LoadedCodec, engine: TorchEngine | PaddedEngine, rows: int, tolerance: float
+    loaded: LoadedCodec, stream: StreamingCodec, rows: int, placement: Placement, tolerance: float
 ) -> VerifiedModel:
-    if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance):
+    whole = golden_decode(loaded.codec, loaded.golden)
+    # In place: nobody needs the float32 weights of the decoder any more.
+    loaded.codec.decoder.to(getattr(torch, placement.decode_dtype))
+    engine = _engine(stream, rows, placement)
+    if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance, whole):
         raise VersionRejectedError("stream", fault)
     geometry = geometry_of(loaded.codec.config)
     costs = calibrate(engine, geometry, rows)
