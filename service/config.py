@@ -74,8 +74,8 @@ class ServeConfig(BaseModel):
     i-th one tells its metrics on `metrics_port + i`. `admin_port` is always on the loopback address.
     `models`: names to serve, the first one is the default; empty = every model of the repository.
     `channels`: which channels of every model are served side by side, the first one where none is named.
-    `workers`: processes per model version, on the `devices` in turn; `batching`: see
-    `service.worker.device.Placement`, as is `decode_dtype`. `slots` and `max_jobs`: live streams and one-shot requests
+    `workers`: processes per model version, on the `devices` in turn; `batching`, `decode_dtype`: see
+    `service.worker.device.Placement`. `slots` and `max_jobs`: live streams and one-shot requests
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
     `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
     may call; None = anybody. `caller_limits`: for callers whose key says nothing else, and for all who

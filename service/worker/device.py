@@ -23,8 +23,8 @@ class Placement:
     cannot depend on who else is there, or the width that it needs (`compact`).
 
     `auto` encodes in the one and decodes in the other way, but on the CPU, where codes do not depend on the
-    shape, steps are not padded at all. `decode_dtype`: of the decoder's weights and stream state; what goes in
-    and comes out is float32, and so is all encoding, for codes are decisions.
+    shape, steps are not padded at all. `decode_dtype`: of the decoder's weights and stream state; what comes
+    out is float32, and so is all encoding, for codes are decisions.
     """
 
     device: str = "cpu"
@@ -56,8 +56,14 @@ def open_device(name: str) -> torch.device:
         reason = reason_without_cuda() or f"there is {', '.join(devices)}"
         raise DeviceError(f"there is no {name}: {reason}")
     torch.cuda.set_device(device)
-    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise. Convolutions use it unless
-    # told not to; each kind by itself, for what is set for all of them does not reach them (pytorch #179445).
+    compute_exactly()
+    return device
+
+
+def compute_exactly() -> None:
+    """Make CUDA compute float32 in float32, and the same way in every process."""
+    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise. Convolutions use it by
+    # default, and what is set for all kinds of work at once does not reach them (pytorch #179445).
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
     torch.backends.cudnn.rnn.fp32_precision = "ieee"
@@ -66,7 +72,6 @@ def open_device(name: str) -> torch.device:
     # The search for the fastest convolution may end differently in every process.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    return device
 
 
 def cuda_devices() -> list[str]:

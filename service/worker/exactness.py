@@ -37,8 +37,8 @@ def stream_fault(
     """What is wrong with the golden clip in uneven pieces, in the second row of an engine; or None.
 
     `tolerance`: share of the codes that may differ from those of the clip as a whole; `whole`: what
-    `golden_decode` gave while the decoder was float32. One in bfloat16 may add noise to it, as much in any tenth
-    of a second: what a step forgets is louder.
+    `golden_decode` gave while the decoder was float32. One in bfloat16 may add noise to it, but less than a
+    step that forgets.
     """
     config, (_, n_q, frames) = codec.config, golden.codes.shape
     device = next(codec.parameters()).device

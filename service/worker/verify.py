@@ -73,8 +73,8 @@ def verify(model: str, version: str, path: Path, rows: int, placement: Placement
     if placement.decode_dtype != "float32":
         raise VersionRejectedError(
             "load",
-            f"decoding in {placement.decode_dtype} is for models that stream, and this one needs whole items; "
-            "serve it by a process without --decode-dtype, and name the others with --models",
+            f"decoding in {placement.decode_dtype} is for models that stream, and this one needs whole "
+            "items; serve it by a process without --decode-dtype, and name the others with --models",
         )
     return _verify_items(loaded, tolerance)
 

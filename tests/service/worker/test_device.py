@@ -6,10 +6,11 @@ import sys
 
 import pytest
 import torch
+from torch.nn import functional
 
 from service.config import Batching
 from service.ipc import Operation
-from service.worker.device import DeviceError, Placement, check_answers, open_device
+from service.worker.device import DeviceError, Placement, check_answers, compute_exactly, open_device
 
 
 def test_the_cpu_is_always_there() -> None:
@@ -51,11 +52,24 @@ def test_the_probe_tells_the_devices_or_why_there_are_none() -> None:
     assert bool(told["reason"]) is not torch.cuda.is_available()
 
 
+def test_no_kind_of_float32_work_is_left_at_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are there without a device, too."""
+    kinds = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    for kind in kinds:
+        monkeypatch.setattr(kind, "fp32_precision", "tf32")
+    compute_exactly()
+    assert [kind.fp32_precision for kind in kinds] == ["ieee"] * 3
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
+    assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_computes_in_float32() -> None:
     assert open_device("cuda:0") == torch.device("cuda", 0)
-    assert not torch.backends.cuda.matmul.allow_tf32
-    assert not torch.backends.cudnn.allow_tf32
     a, b = torch.rand(256, 256), torch.rand(256, 256)
     exact = (a.double() @ b.double()).float()
     assert torch.allclose((a.cuda() @ b.cuda()).cpu(), exact, rtol=1e-5)
+    x, weight = torch.rand(2, 64, 500), torch.rand(64, 64, 7)
+    exact = functional.conv1d(x.double(), weight.double()).float()
+    assert torch.allclose(functional.conv1d(x.cuda(), weight.cuda()).cpu(), exact, rtol=1e-5)
