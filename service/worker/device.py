@@ -5,12 +5,17 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from codec.errors import CodecError
 from service.config import Batching, DecodeDtype
 from service.ipc import Operation
+
+
+# Type checkers do not know all that it has.
+_CUDNN: Any = torch.backends.cudnn
 
 
 class DeviceError(CodecError):
@@ -64,9 +69,8 @@ def compute_exactly() -> None:
     """Make CUDA compute float32 in float32, and the same way in every process."""
     # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise. Convolutions use it by
     # default, and what is set for all kinds of work at once does not reach them (pytorch #179445).
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
-    torch.backends.cudnn.rnn.fp32_precision = "ieee"
+    for work in (torch.backends.cuda.matmul, _CUDNN.conv, _CUDNN.rnn):
+        work.fp32_precision = "ieee"
     # Sums of bfloat16 products stay float32 where a product is cut into parts.
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     # The search for the fastest convolution may end differently in every process.

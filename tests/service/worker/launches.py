@@ -19,13 +19,11 @@ class Launches(TorchDispatchMode):
     """Notes the names of all calls, and of those that wait; a copy to another device counts as waiting."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: set[str] = set()
         self.waiting: set[str] = set()
 
-    def __torch_dispatch__(  # type: ignore[override]
-        self, call: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Note the call and make it."""
         name = call.overloadpacket.__name__
         self.names.add(name)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,8 @@ def test_the_probe_tells_the_devices_or_why_there_are_none() -> None:
 
 def test_no_kind_of_float32_work_is_left_at_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings are there without a device, too."""
-    kinds = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    cudnn: Any = torch.backends.cudnn
+    kinds = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
     for kind in kinds:
         monkeypatch.setattr(kind, "fp32_precision", "tf32")
     compute_exactly()
