@@ -13,7 +13,6 @@ from codec.errors import CodecError
 from service.config import Batching, DecodeDtype
 from service.ipc import Operation
 
-
 # Type checkers do not know all that it has.
 _CUDNN: Any = torch.backends.cudnn
 

@@ -5,9 +5,8 @@
 
 Nothing else may run there. Every row is written, and appended to --out, as soon as it is measured: a run that
 is cut keeps what it has. It runs from a checkout, with torch and torchaudio 2.11 or newer (for CUDA if the
-device is) and the packages numpy, pydantic, pyyaml, pytest, safetensors, scipy, soundfile, soxr and tqdm; pesq
-adds a quality metric. The speech is that of CODECD_SHARED, else of the folder shared beside the
-checkout.
+device is) and the packages numpy, pydantic, pyyaml, pytest, safetensors, scipy, soundfile, soxr and tqdm;
+pesq adds a quality metric. The speech is that of CODECD_SHARED, or of shared beside the checkout.
 
 steps     milliseconds of one step, the ways taking turns. Graphs on and off: "graphs" beside "launches".
 streams   milliseconds of a tick, in which so many live streams encode and decode one frame each. They fit as
@@ -21,7 +20,7 @@ memory    of one worker, and of two, as on a hot load (blue/green).
 
 On the CPU times are those of the processor, so that other processes do not count. Also worth a run on a GPU:
 
-    python -m pytest tests/service/worker -k "padded or cuda or mirror or device"
+    python -m pytest tests/service/worker/test_{padded_engine,cuda_graph,mirror,device}.py
         What is skipped without CUDA runs: graphs = launches bit for bit, TF32 off, copies.
     codecd serve --device cuda:0
         The log says "graphs recorded" with none left out; codec_worker_eager_steps_total hardly grows.

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch.nn import functional
 
 from service.config import Batching
 from service.ipc import Operation
-from service.worker.device import DeviceError, Placement, check_answers, compute_exactly, open_device
+from service.worker.device import DeviceError, Placement, check_answers, open_device
 
 
 def test_the_cpu_is_always_there() -> None:
@@ -53,17 +52,17 @@ def test_the_probe_tells_the_devices_or_why_there_are_none() -> None:
     assert bool(told["reason"]) is not torch.cuda.is_available()
 
 
-def test_no_kind_of_float32_work_is_left_at_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings are there without a device, too."""
-    cudnn: Any = torch.backends.cudnn
-    kinds = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
-    for kind in kinds:
-        monkeypatch.setattr(kind, "fp32_precision", "tf32")
-    compute_exactly()
-    assert [kind.fp32_precision for kind in kinds] == ["ieee"] * 3
-    assert torch.backends.cudnn.deterministic
-    assert not torch.backends.cudnn.benchmark
-    assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+def test_no_kind_of_float32_work_is_left_at_less() -> None:
+    """The settings are there without a device, too; they are those of a process, so it has one of its own."""
+    program = (
+        "import torch; from service.worker.device import compute_exactly; "
+        "kinds = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn; "
+        "told = lambda: [kind.fp32_precision for kind in kinds]; "
+        "assert 'tf32' in told(); compute_exactly(); assert told() == ['ieee'] * 3; "
+        "assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction; "
+        "assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
