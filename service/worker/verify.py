@@ -80,13 +80,7 @@ def verify(model: str, version: str, path: Path, rows: int, placement: Placement
 
 
 def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEngine | PaddedEngine:
-    if not placement.is_padded:
-        return TorchEngine(stream, rows)
-    try:
-        return PaddedEngine(stream, rows, placement)
-    except RuntimeError as error:
-        # Memory, above all: the worker of the version that serves now has its part of the device.
-        raise VersionRejectedError("load", f"{type(error).__name__}: {error}") from error
+    return PaddedEngine(stream, rows, placement) if placement.is_padded else TorchEngine(stream, rows)
 
 
 def _verify_stream(
@@ -95,8 +89,14 @@ def _verify_stream(
     whole = golden_decode(loaded.codec, loaded.golden)
     # In place: nobody needs the float32 weights of the decoder any more.
     loaded.codec.decoder.to(getattr(torch, placement.decode_dtype))
-    engine = _engine(stream, rows, placement)
-    if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance, whole):
+    try:
+        engine = _engine(stream, rows, placement)
+        fault = stream_fault(loaded.codec, engine, loaded.golden, tolerance, whole)
+    except RuntimeError as error:
+        # Memory, above all: the worker of the version that serves now has its part of the device. Or a layer
+        # that the device does not have in the type of the decoder.
+        raise VersionRejectedError("load", f"{type(error).__name__}: {error}") from error
+    if fault:
         raise VersionRejectedError("stream", fault)
     geometry = geometry_of(loaded.codec.config)
     costs = calibrate(engine, geometry, rows)

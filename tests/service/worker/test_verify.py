@@ -104,6 +104,16 @@ def test_models_that_need_whole_items_do_not_decode_in_bfloat16(tmp_path: Path) 
     assert caught.value.stage == "load"
 
 
+def test_a_layer_that_the_device_does_not_have_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: TorchEngine, rows: list[int], codes: NDArray[Any]) -> NDArray[Any]:
+        raise NotImplementedError("a layer is not implemented for 'BFloat16'")
+
+    monkeypatch.setattr(TorchEngine, "decode", missing)
+    assert stage_of(publish_tiny(tmp_path / "models", tmp_path)) == "load"
+
+
 def test_a_device_that_is_not_there_stops_every_version(tmp_path: Path) -> None:
     version = publish_tiny(tmp_path / "models", tmp_path)
     with pytest.raises(VersionRejectedError, match="device: there is no cuda:99") as caught:
