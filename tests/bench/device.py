@@ -1,7 +1,7 @@
 """Steps on a device: graphs, compact and fixed, codes that flip, streams, batches, bfloat16, memory.
 
-    python -m tests.bench.device                                      on the CPU; about five minutes
-    python -m tests.bench.device --device cuda:0 --out device.md      on a GPU; about as long, all tables
+    python -m tests.bench.device                                      on the CPU; some minutes on free cores
+    python -m tests.bench.device --device cuda:0 --out device.md      on a GPU; about seven minutes
 
 Nothing else may run there. Every row is written, and appended to --out, as soon as it is measured: a run that
 is cut keeps what it has. It runs from a checkout, with torch and torchaudio 2.11 or newer (for CUDA if the

@@ -81,39 +81,6 @@ def test_a_version_is_checked_in_the_steps_that_it_will_run_in(tmp_path: Path) -
     assert model.engine.counters()["eager_steps"] > 0
 
 
-def test_decoding_in_bfloat16_passes_and_encoding_stays_as_it_is(tmp_path: Path) -> None:
-    version = publish_tiny(tmp_path / "models", tmp_path)
-    one, other = (
-        verify(version.model, version.version, version.path, 3, Placement(decode_dtype=dtype)).engine
-        for dtype in ("float32", "bfloat16")
-    )
-    assert isinstance(one, TorchEngine)
-    assert isinstance(other, TorchEngine)
-    audio = voiced(1.0).reshape(1, -1, 1)
-    codes = one.encode([2], audio, 8)
-    assert np.array_equal(other.encode([2], audio, 8), codes)
-    wanted, heard = (engine.decode([2], codes.astype(np.int64)) for engine in (one, other))
-    assert heard.dtype == np.float32
-    assert 0 < np.abs(heard - wanted).max() < 0.05 * np.abs(wanted).max()
-
-
-def test_models_that_need_whole_items_do_not_decode_in_bfloat16(tmp_path: Path) -> None:
-    version = publish_seanet(tmp_path / "models", tmp_path, "encodec_16k")
-    with pytest.raises(VersionRejectedError, match="serve it by a process without --decode-dtype") as caught:
-        verify(version.model, version.version, version.path, 2, Placement(decode_dtype="bfloat16"))
-    assert caught.value.stage == "load"
-
-
-def test_a_layer_that_the_device_does_not_have_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(self: TorchEngine, rows: list[int], codes: NDArray[Any]) -> NDArray[Any]:
-        raise NotImplementedError("a layer is not implemented for 'BFloat16'")
-
-    monkeypatch.setattr(TorchEngine, "decode", missing)
-    assert stage_of(publish_tiny(tmp_path / "models", tmp_path)) == "load"
-
-
 def test_a_device_that_is_not_there_stops_every_version(tmp_path: Path) -> None:
     version = publish_tiny(tmp_path / "models", tmp_path)
     with pytest.raises(VersionRejectedError, match="device: there is no cuda:99") as caught:
