@@ -101,7 +101,7 @@ class Codec(nn.Module):
 
     def synthesise(self, latent: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The next `[batch, 1, frames * hop]` samples of latent vectors `[batch, frame, dimension]`."""
-        parts, network = self.decoder.step(latent, state.network)
+        parts, network = self.decoder.step(latent.to(self.decoder.dtype), state.network)
         stack = self.config.network.spectra_per_frame
         parts = parts.float().unflatten(2, (stack, -1)).flatten(1, 2)
         spectra = expand(parts, self.config.spectrum.compression, self.config.spectrum.floor)

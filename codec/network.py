@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from codec.config import CodecConfig
@@ -31,6 +32,11 @@ class FrameNetwork(nn.Module):
             ResidualBlock(network.width, network.expansion, network.kernel_frames) for _ in range(blocks)
         )
         self.leave = nn.Linear(network.width, outputs)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, and of the state that a stream leaves."""
+        return self.enter.weight.dtype
 
     def fresh_state(self, slots: int) -> NetworkState:
         """State of streams that have heard nothing yet."""

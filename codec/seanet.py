@@ -9,6 +9,7 @@ DAC (Kumar et al. 2023) is the same with Snake for ELU and without LSTM.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from codec.layers.activation import activation
@@ -107,6 +108,11 @@ class SeanetDecoder(nn.Module):
             x, lengths = stage(x, lengths)
         x, lengths = self.leave(self.before_leave(x), lengths)
         return self._bounded(x), lengths
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, and of the state that a stream leaves."""
+        return self.enter.convolution.weight.dtype
 
     def fresh_state(self, slots: int) -> SeanetState:
         """State of streams that have said nothing yet."""

@@ -160,8 +160,8 @@ class SeanetCodec(nn.Module):
         """Audio `[segment, channel, sample]` of decoder input `[segment, frame, dimension]`, not cut."""
         ends = ends_of(n_frames, latent.shape[1], latent.device)
         x: Tensor
-        x, ends = self.decoder(latent, ends)
-        # A spectrum has no form in the half-width types of autocast.
+        x, ends = self.decoder(latent.to(self.decoder.dtype), ends)
+        # A spectrum has no form in half-width types.
         x = x.to(latent.dtype)
         if self.spectrogram is not None:
             x = self.spectrogram.invert(unpack(x, self.spectrogram.config), ends).unsqueeze(1)

@@ -87,7 +87,8 @@ class SeanetStream:
         The first `delay_samples` of a stream precede sample 0. A code of `ABSENT` leaves its codebook out.
         """
         latent = self.codec.quantizer.decode(codes)
-        x, network = self.codec.decoder.step(latent, state.network)
+        x, network = self.codec.decoder.step(latent.to(self.codec.decoder.dtype), state.network)
+        x = x.to(latent.dtype)
         if self.spectrogram is None:
             return x, SeanetDecoderState(network, ())
         spectra = unpack(x, self.spectrogram.config)

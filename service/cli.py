@@ -16,7 +16,7 @@ _EXAMPLES = """examples:
   codecd serve
   codecd serve --http-port 9000 --grpc-port 9001 --repository /srv/models
   codecd serve --workers 1 --slots 200
-  codecd serve --device cuda:0 --batching compact
+  codecd serve --device cuda:0 --batching compact --decode-dtype bfloat16
   codecd serve --host 0.0.0.0 --keys keys.jsonl --tls-cert server.pem --tls-key server.key
   curl --data-binary @speech.wav 'localhost:8000/encode?n_q=8' > speech.cdc
   curl --data-binary @speech.cdc localhost:8000/decode > decoded.wav
@@ -83,6 +83,12 @@ def _add_device(parser: ArgumentParser) -> None:
         default="auto",
         help="compact: steps as wide as the work at hand; fixed: all of one shape, so that codes cannot "
         "depend on other callers; auto: on accelerators encode fixed and decode compact (default auto)",
+    )
+    parser.add_argument(
+        "--decode-dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="what decoders of live models compute in; encoders always in float32 (default float32)",
     )
 
 
@@ -161,6 +167,7 @@ def _config(arguments: Namespace) -> ServeConfig:
             channels=_names(arguments.channels),
             devices=devices,
             batching=arguments.batching,
+            decode_dtype=arguments.decode_dtype,
             keys=arguments.keys,
             tls=_tls(arguments),
             caller_limits=caller_limits(arguments),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Device = Annotated[str, Field(pattern=r"^(cpu|cuda:\d+)$")]
 Batching = Literal["auto", "compact", "fixed"]
+DecodeDtype = Literal["float32", "bfloat16"]
 Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")]
 """Where a web page is from, as browsers say it."""
 
@@ -82,7 +83,7 @@ class ServeConfig(BaseModel):
     i-th one tells its metrics on `metrics_port + i`. `admin_port` is always on the loopback address.
     `models`: names to serve, the first one is the default; empty = every model of the repository.
     `channels`: which channels of every model are served side by side, the first one where none is named.
-    `workers`: processes per model version, on the `devices` in turn; `batching`: see
+    `workers`: processes per model version, on the `devices` in turn; `batching`, `decode_dtype`: see
     `service.worker.device.Placement`. `slots` and `max_jobs`: live streams and one-shot requests
     that one worker holds at most. `grace_seconds`: how long a shutdown waits for work in flight;
     `drain_seconds`: how long a replaced version may keep its open streams. `keys`: the file of those who
@@ -108,6 +109,7 @@ class ServeConfig(BaseModel):
     workers: int = Field(default_factory=_cores, ge=1, le=256)
     devices: tuple[Device, ...] = Field(("cpu",), min_length=1)
     batching: Batching = "auto"
+    decode_dtype: DecodeDtype = "float32"
     slots: int = Field(256, ge=1, le=4096)
     max_jobs: int = Field(64, ge=1, le=4096)
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
@@ -168,6 +170,7 @@ class WorkerConfig(BaseModel):
     max_queued_audio_seconds: float = Field(1800.0, gt=0)
     device: Device = "cpu"
     batching: Batching = "auto"
+    decode_dtype: DecodeDtype = "float32"
 
     def to_message(self) -> dict[str, Any]:
         """The first line on the worker's control socket: `{"type": "config", …fields…}`."""

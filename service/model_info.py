@@ -16,6 +16,7 @@ class ModelInfo:
     every `label_hop_samples`, 0 = none. Items longer than `whole_samples` are coded in segments of
     `segment_length_samples`, one every `segment_stride_samples`; 0 = never. A frame's codes depend on
     `receptive_field_samples`, a decoded sample on `decoder_reach_frames`; None: on all before it.
+    `decode_dtype`: what the decoder computes in.
     """
 
     model: str
@@ -39,6 +40,7 @@ class ModelInfo:
     whole_samples: int = 0
     receptive_field_samples: int | None = None
     decoder_reach_frames: int | None = None
+    decode_dtype: str = "float32"
 
     @property
     def label_format(self) -> LabelFormat | None:

@@ -23,4 +23,5 @@ def info_of(model: pb.ModelInfo) -> ModelInfo:
         whole_samples=model.whole_samples,
         receptive_field_samples=reach,
         decoder_reach_frames=decoder_reach,
+        decode_dtype=model.decode_dtype or "float32",
     )

@@ -102,6 +102,7 @@ def model_info(info: ModelInfo) -> pb.ModelInfo:
         description=info.description,
         receptive_field_samples=info.receptive_field_samples,
         decoder_reach_frames=info.decoder_reach_frames,
+        decode_dtype=info.decode_dtype,
     )
 
 

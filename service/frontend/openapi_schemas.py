@@ -108,6 +108,7 @@ _MODEL_PROPERTIES: Json = {
     "whole_samples": _described("integer", "Longer items are cut into segments"),
     "receptive_field_samples": _or_null(_described("integer", "A frame's codes depend on; null: all before")),
     "decoder_reach_frames": _or_null(_described("integer", "A sample depends on; null: all before")),
+    "decode_dtype": _described("string", "What the decoder computes in; encoders always in float32"),
     "default": _described("boolean", "Requests that name no model get it"),
 }
 _MODEL_EXAMPLE: Json = {
@@ -116,7 +117,8 @@ _MODEL_EXAMPLE: Json = {
     **{"codebook_size": 1024, "streamable": True, "slots": 64, "latency_ms": 42.0, "scaled": False},
     **{"description": "Causal speech codec, 16 kHz", "labels": 0, "label_hop_samples": 0},
     **{"segment_length_samples": 0, "segment_stride_samples": 0, "whole_samples": 0},
-    **{"receptive_field_samples": 6432, "decoder_reach_frames": 33, "default": True},
+    **{"receptive_field_samples": 6432, "decoder_reach_frames": 33, "decode_dtype": "float32"},
+    **{"default": True},
 }
 MODELS = _object({"models": _list_of(_object(_MODEL_PROPERTIES))})
 MODELS_EXAMPLE: Json = {"models": [_MODEL_EXAMPLE]}

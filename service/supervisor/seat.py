@@ -58,6 +58,7 @@ class WorkerPlan:
             max_queued_audio_seconds=self.config.max_queued_audio_seconds,
             device=self.device,
             batching=self.config.batching,
+            decode_dtype=self.config.decode_dtype,
         )
 
 

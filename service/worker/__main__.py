@@ -53,7 +53,8 @@ def _run(config: WorkerConfig, control: ControlLine) -> int:
     # One core, one worker: threads inside a step would only fight with the other workers.
     torch.set_num_threads(1)
     try:
-        rows, placement = config.slots + config.max_jobs, Placement(config.device, config.batching)
+        rows = config.slots + config.max_jobs
+        placement = Placement(config.device, config.batching, config.decode_dtype)
         verified = verify(config.model, config.version, config.version_path, rows, placement)
     except VersionRejectedError as error:
         control.send({"event": "rejected", "stage": error.stage, "reason": error.reason})
@@ -63,7 +64,8 @@ def _run(config: WorkerConfig, control: ControlLine) -> int:
 
 
 def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) -> None:
-    info = info_of(verified.loaded.manifest, verified.loaded.codec.config, config.slots)
+    loaded = verified.loaded
+    info = info_of(loaded.manifest, loaded.codec.config, config.slots, config.decode_dtype)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(config.socket))
         listener.listen(_BACKLOG)

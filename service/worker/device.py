@@ -5,12 +5,16 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from codec.errors import CodecError
-from service.config import Batching
+from service.config import Batching, DecodeDtype
 from service.ipc import Operation
+
+# Type checkers do not know all that it has.
+_CUDNN: Any = torch.backends.cudnn
 
 
 class DeviceError(CodecError):
@@ -23,11 +27,13 @@ class Placement:
     cannot depend on who else is there, or the width that it needs (`compact`).
 
     `auto` encodes in the one and decodes in the other way, but on the CPU, where codes do not depend on the
-    shape, steps are not padded at all.
+    shape, steps are not padded at all. `decode_dtype`: of the decoder's weights and stream state; what comes
+    out is float32, and so is all encoding, for codes are decisions.
     """
 
     device: str = "cpu"
     batching: Batching = "auto"
+    decode_dtype: DecodeDtype = "float32"
 
     def is_fixed(self, operation: Operation) -> bool:
         """Whether all steps of the operation have one shape."""
@@ -54,13 +60,21 @@ def open_device(name: str) -> torch.device:
         reason = reason_without_cuda() or f"there is {', '.join(devices)}"
         raise DeviceError(f"there is no {name}: {reason}")
     torch.cuda.set_device(device)
-    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    compute_exactly()
+    return device
+
+
+def compute_exactly() -> None:
+    """Make CUDA compute float32 in float32, and the same way in every process."""
+    # TF32 keeps 10 bits of a float32 product: codes near a tie would fall otherwise. Convolutions use it by
+    # default, and what is set for all kinds of work at once does not reach them (pytorch #179445).
+    for work in (torch.backends.cuda.matmul, _CUDNN.conv, _CUDNN.rnn):
+        work.fp32_precision = "ieee"
+    # Sums of bfloat16 products stay float32 where a product is cut into parts.
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     # The search for the fastest convolution may end differently in every process.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    return device
 
 
 def cuda_devices() -> list[str]:

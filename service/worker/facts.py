@@ -5,10 +5,13 @@ from dataclasses import replace
 from codec.manifest import Manifest
 from codec.model_config import ModelConfig
 from codec.seanet_config import SeanetCodecConfig
+from service.config import DecodeDtype
 from service.model_info import ModelInfo
 
 
-def info_of(manifest: Manifest, config: ModelConfig, slots: int) -> ModelInfo:
+def info_of(
+    manifest: Manifest, config: ModelConfig, slots: int, decode_dtype: DecodeDtype = "float32"
+) -> ModelInfo:
     """The facts of a version; `slots`: live streams that its worker could hold."""
     info = ModelInfo(
         model=manifest.name,
@@ -26,6 +29,7 @@ def info_of(manifest: Manifest, config: ModelConfig, slots: int) -> ModelInfo:
         latency_ms=manifest.latency_ms,
         receptive_field_samples=config.receptive_field_samples if config.streamable else None,
         decoder_reach_frames=config.decoder_reach_frames if config.streamable else None,
+        decode_dtype=decode_dtype,
     )
     if not isinstance(config, SeanetCodecConfig) or config.streamable:
         return info

@@ -28,9 +28,9 @@ _RECORDING_SECONDS = 60.0
 class PaddedEngine:
     """`service.worker.engine.Engine` over a codec in steps that is on the device of `placement`.
 
-    On CUDA, every shape of `Shapes.ready` is recorded as a graph as long as there is memory, if
-    `with_graphs`; all others, and those that cannot be recorded, run launch by launch. On the CPU the same
-    steps run in the same buffers.
+    On CUDA, every shape of `Shapes.ready` is recorded as a graph as long as there are memory and time, if
+    `with_graphs`; all others run launch by launch, in buffers that stay from the first such step on. On the
+    CPU the same steps run in the same buffers.
     """
 
     def __init__(
@@ -112,8 +112,10 @@ class PaddedEngine:
             raise
 
     def _runner_for(self, operation: Operation, rows: int, frames: int, n_q: int) -> StepRunner:
-        shape = self._shapes[operation].for_step(rows, frames, n_q)
-        return self.runners.get((operation, shape)) or self._runner(operation, shape)
+        key = (operation, self._shapes[operation].for_step(rows, frames, n_q))
+        if key not in self.runners:
+            self.runners[key] = self._runner(*key)
+        return self.runners[key]
 
     def _runner(self, operation: Operation, shape: Shape) -> StepRunner:
         geometry, width, frames = self._geometry, shape.width, shape.frames
@@ -126,17 +128,25 @@ class PaddedEngine:
     @torch.inference_mode()
     def _record(self) -> None:
         """Make graphs, the largest shapes first, so that the others fit into the memory of those."""
-        recorder, began = GraphRecorder(self._device), time.monotonic()
-        without = []
-        for key, runner in self.runners.items():
+        recorder, began, graphs = GraphRecorder(self._device), time.monotonic(), 0
+        for (operation, shape), runner in sorted(self.runners.items(), key=_size, reverse=True):
             if not recorder.has_room or time.monotonic() - began > _RECORDING_SECONDS:
-                without.append(key)
-                continue
+                break
             try:
                 runner.graph = recorder.record(runner.work)
             except RuntimeError:
-                _LOG.exception("a step cannot be recorded and runs without a graph", extra={"shape": key})
+                _LOG.exception(
+                    "a step cannot be recorded; this one and all smaller ones run without a graph",
+                    extra={"operation": operation.name, "shape": str(shape)},
+                )
                 check_answers(self._device)
-                without.append(key)
-        graphs, seconds = len(self.runners) - len(without), time.monotonic() - began
-        _LOG.info("graphs recorded", extra={"graphs": graphs, "without": len(without), "seconds": seconds})
+                break
+            graphs += 1
+        without, seconds = len(self.runners) - graphs, time.monotonic() - began
+        _LOG.info("graphs recorded", extra={"graphs": graphs, "without": without, "seconds": seconds})
+
+
+def _size(runner: tuple[tuple[Operation, Shape], StepRunner]) -> int:
+    """Frames of all rows."""
+    (_, shape), _ = runner
+    return shape.width * shape.frames

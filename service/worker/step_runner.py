@@ -63,8 +63,7 @@ class StepRunner:
         self._buffers = buffers
         self._copies = copies
         # What is recorded before the first run must step nobody.
-        buffers.rows.array.fill(direction.scratch_row)
-        copies.send(buffers.rows)
+        buffers.rows.tensor.fill_(direction.scratch_row)
 
     def work(self) -> None:
         """Gather, step, scatter, and put the output where it is fetched from."""

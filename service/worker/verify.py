@@ -15,7 +15,7 @@ from service.ipc import Operation
 from service.worker.calibrate import calibrate, real_time_factor
 from service.worker.cost import CostModel
 from service.worker.device import DeviceError, Placement, open_device
-from service.worker.exactness import batch_fault, stream_fault
+from service.worker.exactness import batch_fault, golden_decode, stream_fault
 from service.worker.facts import info_of
 from service.worker.item_calibrate import ITEM_SECONDS, calibrate_items
 from service.worker.load_times import LoadTimes
@@ -77,30 +77,40 @@ def verify(model: str, version: str, path: Path, rows: int, placement: Placement
         raise VersionRejectedError("golden", f"{mismatch:.1%} of the golden codes do not come out again")
     times.done("golden")
     if loaded.stream is not None:
-        engine = _engine(loaded.stream, rows, placement)
-        times.done("engine")
-        return _verify_stream(loaded, engine, rows, tolerance, times)
+        return _verify_stream(loaded, loaded.stream, rows, placement, tolerance, times)
+    if placement.decode_dtype != "float32":
+        raise VersionRejectedError(
+            "load",
+            f"decoding in {placement.decode_dtype} is for models that stream, and this one needs whole "
+            "items; serve it by a process without --decode-dtype, and name the others with --models",
+        )
     return _verify_items(loaded, tolerance, times)
 
 
 def _engine(stream: StreamingCodec, rows: int, placement: Placement) -> TorchEngine | PaddedEngine:
-    if not placement.is_padded:
-        return TorchEngine(stream, rows)
-    try:
-        return PaddedEngine(stream, rows, placement)
-    except RuntimeError as error:
-        # Memory, above all: the worker of the version that serves now has its part of the device.
-        raise VersionRejectedError("load", f"{type(error).__name__}: {error}") from error
+    return PaddedEngine(stream, rows, placement) if placement.is_padded else TorchEngine(stream, rows)
 
 
 def _verify_stream(
     loaded: LoadedCodec,
-    engine: TorchEngine | PaddedEngine,
+    stream: StreamingCodec,
     rows: int,
+    placement: Placement,
     tolerance: float,
     times: LoadTimes,
 ) -> VerifiedModel:
-    if fault := stream_fault(loaded.codec, engine, loaded.golden, tolerance):
+    whole = golden_decode(loaded.codec, loaded.golden)
+    # In place: nobody needs the float32 weights of the decoder any more.
+    loaded.codec.decoder.to(getattr(torch, placement.decode_dtype))
+    try:
+        engine = _engine(stream, rows, placement)
+        times.done("engine")
+        fault = stream_fault(loaded.codec, engine, loaded.golden, tolerance, whole)
+    except RuntimeError as error:
+        # Memory, above all: the worker of the version that serves now has its part of the device. Or a layer
+        # that the device does not have in the type of the decoder.
+        raise VersionRejectedError("load", f"{type(error).__name__}: {error}") from error
+    if fault:
         raise VersionRejectedError("stream", fault)
     times.done("stream")
     geometry = geometry_of(loaded.codec.config)

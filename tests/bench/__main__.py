@@ -30,8 +30,11 @@ SCRIPTS = {
     "speed": Script("real-time factors on one core, beside encodec", ("--repeats", "2", "--seconds", "8")),
     "exactness": Script("stream = offline over 30 minutes of speech", ("--minutes", "1")),
     "device": Script(
-        "steps padded and not, graphs, codes that flip, batches, memory; --device cuda:0 by itself",
-        ("--rows", "1,4", "--frames", "4", "--repeats", "3", "--batches", "1", "--minutes", "0.2"),
+        "steps padded and not, graphs, streams, codes that flip, bfloat16, memory; --device cuda:0 by itself",
+        (
+            *("--rows", "1,4", "--frames", "4", "--streams", "1,4", "--repeats", "3"),
+            *("--batches", "1", "--minutes", "0.2"),
+        ),
     ),
     "families": Script(
         "every preset: parameters, work, speed, mismatches, memory",

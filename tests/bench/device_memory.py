@@ -9,7 +9,7 @@ it is what the processes have for themselves; on CUDA, by how much the device's 
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -18,7 +18,7 @@ from service.supervisor.memory import Memory
 from service.worker.device import open_device
 from tests.bench.options import make_parser
 from tests.bench.step_engines import moved, ways_on
-from tests.bench.tables import show, table
+from tests.bench.tables import grow
 from tests.support import REPOSITORY_ROOT
 
 COLUMNS = ("steps", "one model, MB", "two models, MB")
@@ -26,10 +26,9 @@ COLUMNS = ("steps", "one model, MB", "two models, MB")
 Used = Callable[[list[int]], int]
 
 
-def memory_rows(arguments: Namespace) -> list[list[object]]:
+def memory_rows(arguments: Namespace) -> Iterator[list[object]]:
     """Rows of the table."""
     used = _used_on(arguments.device)
-    rows: list[list[object]] = []
     for way in ways_on(arguments.device):
         before = used([])
         holders = [_hold(arguments, way.name)]
@@ -38,8 +37,7 @@ def memory_rows(arguments: Namespace) -> list[list[object]]:
         two = used([holder.pid for holder in holders]) - before
         for holder in holders:
             holder.communicate()
-        rows.append([way.name, one / 1e6, two / 1e6])
-    return rows
+        yield [way.name, one / 1e6, two / 1e6]
 
 
 def _used_on(device: str) -> Used:
@@ -76,11 +74,13 @@ def main() -> None:
     parser.add_argument("--hold", metavar="WAY", help="be a process that has the model ready")
     arguments = parser.parse_args()
     if not arguments.hold:
-        show(table(f"Memory on {arguments.device}", COLUMNS, memory_rows(arguments)), arguments.out)
+        grow(f"Memory on {arguments.device}", COLUMNS, memory_rows(arguments), arguments.out)
         return
     loaded = moved(open_codec(arguments.model, arguments.repository), arguments.device)
     way = next(way for way in ways_on(arguments.device) if way.name == arguments.hold)
     engine = way.engine(loaded)
+    # A worker has one decoder only.
+    del loaded
     print("ready", flush=True)
     sys.stdin.read()
     del engine

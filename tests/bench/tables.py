@@ -1,12 +1,12 @@
 """Markdown tables on standard output, and, if asked, in a file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.markdown_table import markdown_table
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table under a heading."""
     lines = markdown_table(columns, [[_cell(cell) for cell in row] for row in rows])
     return "\n".join([f"### {title}", "", *lines]) + "\n"
@@ -35,6 +35,19 @@ class GrowingTable:
     def end(self) -> None:
         """Leave a line free, which ends a table."""
         show("", self._out)
+
+
+def grow(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], out: Path | None
+) -> list[Sequence[object]]:
+    """Write a table row by row as they come; returns the rows."""
+    growing = GrowingTable(title, columns, out)
+    done = []
+    for row in rows:
+        growing.add(row)
+        done.append(row)
+    growing.end()
+    return done
 
 
 def _cell(value: object) -> str:

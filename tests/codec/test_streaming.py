@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from codec.checkpoint import stream_of
+from codec.layers.state import tensors
 from codec.streaming import StreamingCodec
 from codec.weights import AnyCodec
 from tests.codec.models import random_codec
@@ -54,6 +55,27 @@ def test_a_stream_that_is_primed_with_its_reach_goes_on_as_a_long_one_does() -> 
         assert torch.allclose(late[..., -hop:], samples[..., -hop:], atol=1e-5 * scale), name
         late, _ = stream.decode_step(codes[..., 2 - reach :], stream.decoder_state(1))
         assert not torch.allclose(late[..., -hop:], samples[..., -hop:], atol=1e-5 * scale), name
+    small_codec.cache_clear()
+
+
+def test_a_decoder_in_bfloat16_takes_and_gives_float32_and_remembers_between_steps() -> None:
+    for name, codec in streams():
+        stream = stream_of(codec)
+        assert stream is not None
+        audio = 0.3 * torch.randn(2, stream.config.channels, 12 * stream.config.hop_samples)
+        codes, _ = stream.encode_step(audio, stream.encoder_state(2), 3)
+        wanted, _ = stream.decode_step(codes, stream.decoder_state(2))
+        codec.decoder.to(torch.bfloat16)
+        state, parts = stream.decoder_state(2), []
+        before = [(tensor.dtype, tensor.shape) for tensor in tensors(state)]
+        for piece in codes.split((1, 4, 7), dim=-1):
+            heard, state = stream.decode_step(piece, state)
+            parts.append(heard)
+        assert [(tensor.dtype, tensor.shape) for tensor in tensors(state)] == before, name
+        assert torch.bfloat16 in {dtype for dtype, _ in before}, name
+        noise = torch.cat(parts, dim=-1) - wanted
+        assert parts[0].dtype == torch.float32, name
+        assert 0 < noise.square().mean() < 10**-2.5 * wanted.square().mean(), name
     small_codec.cache_clear()
 
 

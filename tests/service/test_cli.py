@@ -54,6 +54,8 @@ def test_devices_and_batching_become_the_config(monkeypatch: pytest.MonkeyPatch,
     repository = ("--repository", str(tmp_path))
     config = _config(parse("--device", "cpu", "--batching", "fixed", *repository))
     assert (config.devices, config.batching) == (("cpu",), "fixed")
+    assert config.decode_dtype == "float32"
+    assert _config(parse("--decode-dtype", "bfloat16", *repository)).decode_dtype == "bfloat16"
     monkeypatch.setattr(cli, "devices_for", {"auto": ("cuda:0", "cuda:1"), "cuda:1": ("cuda:1",)}.get)
     config = _config(parse(*repository))
     assert (config.devices, config.workers, config.batching) == (("cuda:0", "cuda:1"), 2, "auto")

@@ -34,6 +34,7 @@ def test_a_worker_config_survives_the_control_socket() -> None:
         {"devices": []},
         {"devices": ["gpu"]},
         {"batching": "wide"},
+        {"decode_dtype": "float16"},
         {"slots": 0},
         {"grace_seconds": -1},
         {"no_such_option": 1},

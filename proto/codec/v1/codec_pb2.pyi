@@ -1147,6 +1147,7 @@ class ModelInfo(_message.Message):
     WHOLE_SAMPLES_FIELD_NUMBER: _builtins.int
     RECEPTIVE_FIELD_SAMPLES_FIELD_NUMBER: _builtins.int
     DECODER_REACH_FRAMES_FIELD_NUMBER: _builtins.int
+    DECODE_DTYPE_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
     """Hz, of what is coded and of what is decoded"""
     channels: _builtins.int
@@ -1179,6 +1180,8 @@ class ModelInfo(_message.Message):
     """that a frame's codes depend on; absent: all before it"""
     decoder_reach_frames: _builtins.int
     """that a decoded sample depends on; absent: all before it"""
+    decode_dtype: _builtins.str
+    """what the decoder computes in: float32 or bfloat16"""
     @_builtins.property
     def identity(self) -> Global___Identity: ...
     @_builtins.property
@@ -1206,10 +1209,11 @@ class ModelInfo(_message.Message):
         whole_samples: _builtins.int = ...,
         receptive_field_samples: _builtins.int | None = ...,
         decoder_reach_frames: _builtins.int | None = ...,
+        decode_dtype: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames", "_latency_ms", b"_latency_ms", "_receptive_field_samples", b"_receptive_field_samples", "decoder_reach_frames", b"decoder_reach_frames", "identity", b"identity", "latency_ms", b"latency_ms", "receptive_field_samples", b"receptive_field_samples", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames", "_latency_ms", b"_latency_ms", "_receptive_field_samples", b"_receptive_field_samples", "causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "decoder_reach_frames", b"decoder_reach_frames", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "label_hop_samples", b"label_hop_samples", "labels", b"labels", "latency_ms", b"latency_ms", "max_n_q", b"max_n_q", "receptive_field_samples", b"receptive_field_samples", "sample_rate", b"sample_rate", "scaled", b"scaled", "segmentation", b"segmentation", "streamable", b"streamable", "whole_samples", b"whole_samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames", "_latency_ms", b"_latency_ms", "_receptive_field_samples", b"_receptive_field_samples", "causal", b"causal", "channels", b"channels", "codebook_size", b"codebook_size", "decode_dtype", b"decode_dtype", "decoder_reach_frames", b"decoder_reach_frames", "delay_samples", b"delay_samples", "description", b"description", "hop_samples", b"hop_samples", "identity", b"identity", "label_hop_samples", b"label_hop_samples", "labels", b"labels", "latency_ms", b"latency_ms", "max_n_q", b"max_n_q", "receptive_field_samples", b"receptive_field_samples", "sample_rate", b"sample_rate", "scaled", b"scaled", "segmentation", b"segmentation", "streamable", b"streamable", "whole_samples", b"whole_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__decoder_reach_frames: _TypeAlias = _typing.Literal["decoder_reach_frames"]  # noqa: Y015
     _WhichOneofArgType__decoder_reach_frames: _TypeAlias = _typing.Literal["_decoder_reach_frames", b"_decoder_reach_frames"]  # noqa: Y015

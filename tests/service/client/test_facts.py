@@ -36,7 +36,8 @@ def test_every_fact_survives_the_way_through_a_message() -> None:
         whole_samples=48_000,
     )
     streaming = ModelInfo("m", "1", "s", 16_000, 1, 320, 352, 32, 1024, True, 0, "", 42.0)
-    streaming = ModelInfo(**(asdict(streaming) | {"receptive_field_samples": 960, "decoder_reach_frames": 2}))
+    rest = {"receptive_field_samples": 960, "decoder_reach_frames": 2, "decode_dtype": "bfloat16"}
+    streaming = ModelInfo(**(asdict(streaming) | rest))
     for info in (whole, streaming):
         assert info_of(messages.model_info(info)) == info
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from torch.nn import functional
 
 from service.config import Batching
 from service.ipc import Operation
@@ -51,11 +52,25 @@ def test_the_probe_tells_the_devices_or_why_there_are_none() -> None:
     assert bool(told["reason"]) is not torch.cuda.is_available()
 
 
+def test_no_kind_of_float32_work_is_left_at_less() -> None:
+    """The settings are there without a device, too; they are those of a process, so it has one of its own."""
+    program = (
+        "import torch; from service.worker.device import compute_exactly; "
+        "kinds = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn; "
+        "told = lambda: [kind.fp32_precision for kind in kinds]; "
+        "assert 'tf32' in told(); compute_exactly(); assert told() == ['ieee'] * 3; "
+        "assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction; "
+        "assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_computes_in_float32() -> None:
     assert open_device("cuda:0") == torch.device("cuda", 0)
-    assert not torch.backends.cuda.matmul.allow_tf32
-    assert not torch.backends.cudnn.allow_tf32
     a, b = torch.rand(256, 256), torch.rand(256, 256)
     exact = (a.double() @ b.double()).float()
     assert torch.allclose((a.cuda() @ b.cuda()).cpu(), exact, rtol=1e-5)
+    x, weight = torch.rand(2, 64, 500), torch.rand(64, 64, 7)
+    exact = functional.conv1d(x.double(), weight.double()).float()
+    assert torch.allclose(functional.conv1d(x.cuda(), weight.cuda()).cpu(), exact, rtol=1e-5)

@@ -1,15 +1,17 @@
 """Both checks pass sound models and name what is wrong with others."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from codec.golden import TOLERANCE, Golden, golden_encode
 from codec.seanet_stream import SeanetStream
 from service.worker.engine import Piece
-from service.worker.exactness import batch_fault, stream_fault
+from service.worker.exactness import batch_fault, golden_decode, stream_fault
 from service.worker.torch_engine import TorchEngine
 from service.worker.torch_items import TorchItemEngine
 from tests.service.items import clip, item_codec
@@ -23,11 +25,14 @@ def golden(preset: str) -> Golden:
     return Golden(audio, golden_encode(codec, audio).codes)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("preset", ["soundstream_16k_stream", "encodec_16k_stream", "freqcodec_16k_stream"])
-def test_streams_of_every_family_are_the_whole(preset: str) -> None:
-    codec = item_codec(preset)
+def test_streams_of_every_family_are_the_whole(preset: str, dtype: torch.dtype) -> None:
+    codec = copy.deepcopy(item_codec(preset))
+    whole = golden_decode(codec, golden(preset))
+    codec.decoder.to(dtype)
     engine = TorchEngine(SeanetStream(codec), rows=2)
-    assert stream_fault(codec, engine, golden(preset), TOLERANCE) is None
+    assert stream_fault(codec, engine, golden(preset), TOLERANCE, whole) is None
 
 
 @pytest.mark.parametrize("preset", ["encodec_16k", "encodec_48k", "semantic_concat"])
@@ -79,11 +84,50 @@ def test_a_batch_that_changes_its_items_is_found(
     assert reason in fault
 
 
-def test_a_decoder_that_forgets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = item_codec("soundstream_16k_stream")
+@pytest.mark.parametrize(
+    ("dtype", "reason"),
+    [
+        (torch.float32, "decoded audio depends on how the stream is cut"),
+        (torch.bfloat16, "decoding in bfloat16 strays from float32"),
+    ],
+)
+def test_a_decoder_that_forgets_is_found(
+    dtype: torch.dtype, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = copy.deepcopy(item_codec("soundstream_16k_stream"))
+    clip = golden("soundstream_16k_stream")
+    whole = golden_decode(codec, clip)
+    codec.decoder.to(dtype)
     stream = SeanetStream(codec)
     step = stream.decode_step
     monkeypatch.setattr(stream, "decode_step", lambda codes, state: step(codes, stream.decoder_state(1)))
-    fault = stream_fault(codec, TorchEngine(stream, rows=2), golden("soundstream_16k_stream"), TOLERANCE)
+    fault = stream_fault(codec, TorchEngine(stream, rows=2), clip, TOLERANCE, whole)
     assert fault is not None
-    assert "decoded audio depends on how the stream is cut" in fault
+    assert reason in fault
+
+
+class Clicking(TorchEngine):
+    """An engine that adds `click` to one sample of its eleventh frame."""
+
+    frames = 0
+    click = np.float32(0)
+
+    def decode(self, rows: Sequence[int], codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        audio = super().decode(rows, codes)
+        if self.frames <= 10 < self.frames + codes.shape[1]:
+            audio[0, -1] += self.click
+        self.frames += codes.shape[1]
+        return audio
+
+
+@pytest.mark.parametrize("click", [0.5, np.nan])
+def test_noise_of_bfloat16_hides_no_click(click: float) -> None:
+    codec = copy.deepcopy(item_codec("freqcodec_16k_stream"))
+    clip = golden("freqcodec_16k_stream")
+    whole = golden_decode(codec, clip)
+    codec.decoder.to(torch.bfloat16)
+    engine = Clicking(SeanetStream(codec), rows=2)
+    engine.click = np.float32(click)
+    fault = stream_fault(codec, engine, clip, TOLERANCE, whole)
+    assert fault is not None
+    assert "strays from float32" in fault

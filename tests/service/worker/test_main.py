@@ -128,6 +128,18 @@ def test_steps_of_one_shape_give_the_same_codes(version: VersionPath, codec: Cod
             assert peer.stats()["eager_steps"] > len(codes)
 
 
+def test_a_worker_that_decodes_in_bfloat16_says_so(version: VersionPath, codec: Codec) -> None:
+    fields = {"model": version.model, "version": version.version, "version_path": version.path}
+    with running(MODULE, decode_dtype="bfloat16", **fields) as worker:
+        assert worker.event()["event"] == "ready"
+        with worker.connect() as peer:
+            assert ModelInfo(**peer.hello.json()).decode_dtype == "bfloat16"
+            audio = voiced(0.5)
+            peer.send(Message(Kind.JOB, 1, Operation.ENCODE, 6, payload=audio.tobytes()))
+            codes = np.frombuffer(peer.receive().payload, "<u2").reshape(-1, 6)
+            assert np.array_equal(codes, codes_alone(codec, audio, 6))
+
+
 def test_a_device_that_is_not_there_is_told(version: VersionPath) -> None:
     fields = {"model": version.model, "version": version.version, "version_path": version.path}
     with running(MODULE, device="cuda:99", **fields) as worker:

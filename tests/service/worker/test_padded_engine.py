@@ -1,17 +1,22 @@
 """Steps in standing buffers of few shapes give what steps of their own size give, to every row alone."""
 
+import copy
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from codec.checkpoint import ready
+from codec.checkpoint import ready, stream_of
 from codec.model import Codec
 from service.ipc import Operation
 from service.worker.device import Placement
 from service.worker.padded_engine import PaddedEngine
 from service.worker.torch_engine import TorchEngine
+from tests.service.items import item_codec
 from tests.service.tiny import tiny_codec
+from tests.service.worker.launches import launches_of
 from tests.service.worker.padded import FAMILIES, random_codes, sound, stream
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -96,6 +101,35 @@ def test_rows_that_do_not_step_keep_their_state_and_reset_rows_are_fresh(
     assert np.array_equal(run(engine, [1]), fresh[:1])
     assert np.array_equal(run(engine, [4]), continued)
     assert not np.array_equal(continued, fresh[1:]), "or the test would show nothing"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_step_asks_for_nothing_that_a_graph_cannot_hold(family: str, dtype: torch.dtype) -> None:
+    codec = ready(tiny_codec()) if family == "spectral" else copy.deepcopy(item_codec(family))
+    codec.decoder.to(dtype)
+    made = stream_of(codec)
+    assert made is not None
+    engine = PaddedEngine(made, 3, COMPACT)
+    for runner in list(engine.runners.values())[::7]:
+        launches = launches_of(runner.work)
+        assert {"index_select", "index_copy_", "copy_"} <= launches.names, "or nothing was seen"
+        assert not launches.waiting
+
+
+def test_what_a_graph_cannot_hold_is_seen() -> None:
+    values, mask = torch.ones(3), torch.tensor([True, False, True])
+
+    def waits(work: Callable[[], object]) -> bool:
+        return bool(launches_of(work).waiting)
+
+    assert waits(lambda: values.sum().item())
+    assert waits(lambda: bool(values.isfinite().all()))
+    assert waits(lambda: values[mask])
+    assert waits(lambda: values.nonzero())
+    assert waits(lambda: torch.tensor([1, 2]))
+    assert waits(lambda: values.to("meta"))
+    assert not waits(lambda: values.clone().masked_fill_(mask, 0.0)[torch.arange(2)] * 2)
 
 
 def test_what_a_step_gave_outlives_the_next() -> None:
