@@ -20,6 +20,7 @@ from pathlib import Path
 
 import uvloop
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.worker_link import WorkerLink
 from service.ipc import Kind, Message, Operation
 from tests.bench.options import make_parser
@@ -83,7 +84,7 @@ class Echo:
 async def measure(socket_path: Path, streams: int, seconds: float) -> list[object]:
     """A row of the table."""
     owner = Owner()
-    link = WorkerLink("echo", owner, _SLOTS)
+    link = WorkerLink("echo", owner, BacklogLimits(_SLOTS))
     await asyncio.get_running_loop().create_unix_connection(lambda: link, str(socket_path))
     async with asyncio.timeout(_START_SECONDS):
         await owner.ready.wait()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.call import Call
 from service.frontend.worker_link import Job, WorkerLink
 from service.ipc import Kind, Message, Operation
@@ -52,7 +53,8 @@ async def _linked(
     config = EchoConfig(path / "w.sock", job_delay_seconds=delay, slots=1)
     server = await loop.create_unix_server(lambda: EchoConnection(config), str(config.socket))
     owner = _Owner()
-    _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, max_jobs), str(config.socket))
+    limits = BacklogLimits(max_jobs)
+    _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, limits), str(config.socket))
     await asyncio.wait_for(owner.ready.wait(), 5)
     try:
         yield link, owner
@@ -129,7 +131,7 @@ async def test_a_worker_that_talks_nonsense_is_dropped(tmp_path: Path, answer: b
     server = await asyncio.start_unix_server(talk, path)
     owner = _Owner()
     loop = asyncio.get_running_loop()
-    await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), path)
+    await loop.create_unix_connection(lambda: WorkerLink("w", owner, BacklogLimits(8)), path)
     await asyncio.wait_for(owner.lost.wait(), 5)
     server.close()
 
@@ -189,7 +191,9 @@ def test_the_worker_is_told_class_and_caller(tmp_path: Path) -> None:
         config = EchoConfig(tmp_path / "w.sock", slots=1)
         server = await loop.create_unix_server(lambda: _Recorder(config, heard), str(config.socket))
         owner = _Owner()
-        _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), str(config.socket))
+        _, link = await loop.create_unix_connection(
+            lambda: WorkerLink("w", owner, BacklogLimits(8)), str(config.socket)
+        )
         await asyncio.wait_for(owner.ready.wait(), 5)
         for caller, bulk in (("a", False), ("b", True), ("a", True)):
             with Call(5.0, caller, bulk=bulk) as call:
