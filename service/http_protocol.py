@@ -45,7 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_whole = True
         self._head_bytes = 0
         self._aged_at = math.inf
-        self._keeps_alive = True
+        self._resumes = False
         self._is_ending = False
 
     @classmethod
@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_ending:
             return
         self._stop_waiting()
-        self._in_head, self._is_whole = False, False
+        self._in_head, self._is_whole, self._resumes = False, False, False
         self._head_bytes = 0
         before = self.cycle
         super().on_headers_complete()
@@ -103,10 +103,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.transport = cast(asyncio.Transport, answer)
             if self.loop.time() >= self._aged_at:
                 self.cycle.keep_alive = False
-            self._keeps_alive = self.cycle.keep_alive
             if self.expect_100_continue:
-                # If the answer comes first so may the next request, and nobody could tell it from the body.
-                self.cycle.keep_alive = False
+                # After an early answer the next request may come in place of the body, and be taken for it.
+                self._resumes, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def on_message_complete(self) -> None:
         """Part of the parser's protocol."""
@@ -115,8 +114,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         if self._is_ending:
             self.transport.close()
-        elif self.expect_100_continue and self.cycle and not self.cycle.response_started:
-            self.cycle.keep_alive = self._keeps_alive
+        elif self._resumes and not self.cycle.response_started:
+            self.cycle.keep_alive = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -127,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Part of uvicorn's protocol: an answer under way is the last one."""
-        self._keeps_alive = False
+        self._resumes = False
         super().shutdown()
 
     def pause_writing(self) -> None:
