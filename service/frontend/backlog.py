@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from service.places import check_audio, check_deadline, check_place, order_of, seconds_ahead
 
+_CAUTION = 1.1
+"""Costs are those of a second ago, and what is taken here the worker should not have to refuse later."""
 _Line = tuple[str, bool]
 
 
@@ -56,11 +58,11 @@ class Backlog:
         held = self._held_seconds.get(line, 0.0)
         check_audio(held, self._limits.max_audio_seconds, self.audio_seconds, job.audio_seconds, bulk=bulk)
         left, own = (job.deadline_ns - job.arrived_ns) / 1e9, job.run_seconds
-        if self._run_seconds + own > left:
+        if _CAUTION * self._run_seconds + own > left:
             ahead = seconds_ahead(job, own, self._jobs, _run_seconds)
             # Since its last answer the worker has run some of it.
             done = (job.arrived_ns - self._at_work_since_ns) / 1e9
-            check_deadline(left, max(0.0, ahead - done), own)
+            check_deadline(left, _CAUTION * max(0.0, ahead - done), own)
 
     def add(self, job: Given) -> None:
         """The worker has been given a job."""

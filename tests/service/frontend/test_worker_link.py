@@ -101,6 +101,30 @@ async def test_more_jobs_than_agreed_are_refused(tmp_path: Path) -> None:
         assert caught.value.condition is Condition.OVERLOADED
 
 
+async def test_what_cannot_be_done_in_time_is_refused_by_what_the_worker_says_of_its_steps(
+    tmp_path: Path,
+) -> None:
+    async with _linked(tmp_path, delay=30) as (link, _):
+        cost = {
+            "fixed_seconds": 0.1,
+            "per_frame_seconds": 0.006,
+            "per_code_seconds": 0.001,
+            "correction": 2.0,
+        }
+        told = Message(Kind.STATS, payload=json.dumps({"cost": {"encode": cost}}).encode())
+        link.data_received(told.pack())
+        with Call(2.0) as late, Call(4.0) as soon, Call(30) as later:
+            with pytest.raises(ServiceError, match=r"0\.0 s of work") as caught:
+                link.check_room(late, Operation.ENCODE, 4, 2.0)
+            assert caught.value.condition is Condition.OVERLOADED
+            assert link.check_room(soon, Operation.ENCODE, 4, 2.0).run_seconds == pytest.approx(2.2)
+            work = asyncio.ensure_future(link.run(Job(Operation.ENCODE, 4, bytes(4), 2.0), later))
+            await asyncio.sleep(0)
+            with pytest.raises(ServiceError, match="too much for the deadline"):
+                link.check_room(soon, Operation.ENCODE, 4, 2.0)
+            work.cancel()
+
+
 async def test_the_end_of_the_connection_is_told_to_everybody(tmp_path: Path) -> None:
     async with _linked(tmp_path, delay=30) as (link, owner):
         heard: list[Message] = []
