@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from service.places import check_audio, check_deadline, check_place, order_of, seconds_ahead
 
 _CAUTION = 1.1
-"""Costs are those of a second ago, and what is taken here the worker should not have to refuse later."""
+"""Costs are those of a second ago, and what is taken here the worker should not have to refuse later. For the
+same reason a job counts as a whole until it is answered."""
 _Line = tuple[str, bool]
 
 
@@ -49,7 +50,6 @@ class Backlog:
         self._run_seconds = 0.0
         self._held = Counter[_Line]()
         self._held_seconds = dict[_Line, float]()
-        self._at_work_since_ns = 0
 
     def check(self, job: Given) -> None:
         """Raise `ServiceError` OVERLOADED if the worker would not take the job."""
@@ -60,24 +60,16 @@ class Backlog:
         left, own = (job.deadline_ns - job.arrived_ns) / 1e9, job.run_seconds
         if _CAUTION * self._run_seconds + own > left:
             ahead = seconds_ahead(job, own, self._jobs, _run_seconds)
-            # Since its last answer the worker has run some of it.
-            done = (job.arrived_ns - self._at_work_since_ns) / 1e9
-            check_deadline(left, _CAUTION * max(0.0, ahead - done), own)
+            check_deadline(left, _CAUTION * ahead, own)
 
     def add(self, job: Given) -> None:
         """The worker has been given a job."""
         line = (job.caller, job.bulk)
-        if not self._jobs:
-            self._at_work_since_ns = job.arrived_ns
         self._jobs.add(job)
         self._held[line] += 1
         self._held_seconds[line] = self._held_seconds.get(line, 0.0) + job.audio_seconds
         self.audio_seconds += job.audio_seconds
         self._run_seconds += job.run_seconds
-
-    def answered(self, now_ns: int) -> None:
-        """The worker has done a job: what it does from now on it does for the others."""
-        self._at_work_since_ns = now_ns
 
     def remove(self, job: Given) -> None:
         """The worker has answered, or need not any more."""

@@ -144,7 +144,6 @@ class WorkerLink(asyncio.Protocol):
             if self._jobs.pop(session, None) is not None and not self._withdraw(session):
                 self._write(Message(Kind.CANCEL, session))
             self._tell_if_idle()
-        self._backlog.answered(time.monotonic_ns())
         between_us = (time.perf_counter_ns() - began_ns) // 1000 - result.queue_us - result.run_us
         self.round_trips.observe(between_us * 1e-6)
         call.queue_us += result.queue_us

@@ -75,14 +75,3 @@ def test_only_what_stands_before_a_job_counts_against_its_deadline() -> None:
     assert "8.8 s of work" in refusal(backlog(*long), job(run_seconds=4.0, left=12.7)), "a tenth for caution"
     backlog(*long).check(job(run_seconds=4.0, left=12.9))
     backlog(*(replace(each, bulk=True) for each in long)).check(job(run_seconds=4.0, left=4.1))
-
-
-def test_what_the_worker_has_run_since_its_last_answer_does_not_count() -> None:
-    first, second = job(run_seconds=4.0), job(run_seconds=4.0)
-    queue = backlog(first, second)
-    asked = job(run_seconds=1.0, at=7.0, left=6.5)
-    queue.check(replace(asked, run_seconds=4.0))
-    queue.remove(first)
-    queue.answered(4 * SECOND_NS)
-    assert "1.1 s of work" in refusal(queue, job(run_seconds=4.0, at=7.0, left=5.0))
-    queue.check(job(run_seconds=4.0, at=7.0, left=5.2))
