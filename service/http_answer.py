@@ -1,19 +1,24 @@
 """Answers as they leave for the socket."""
 
 import asyncio
+from collections.abc import Callable
 
 
 class AnswerTransport:
     """The part of a transport that uvicorn writes one answer to.
 
     Head and body come one after the other in one turn of the loop, and leave in one piece: a second system
-    call would cost a tenth of a small request. What comes alone leaves at the end of the turn.
+    call would cost a tenth of a small request. What comes alone leaves at the end of the turn. `close`:
+    ends the connection.
     """
 
-    __slots__ = ("_has_begun", "_held", "_loop", "_transport")
+    __slots__ = ("_close", "_has_begun", "_held", "_loop", "_transport")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
+    ) -> None:
         self._transport = transport
+        self._close = close
         self._loop = loop
         self._has_begun = False
         self._held = b""
@@ -33,7 +38,7 @@ class AnswerTransport:
     def close(self) -> None:
         """Part of `asyncio.Transport`."""
         self._release()
-        self._transport.close()
+        self._close()
 
     def is_closing(self) -> bool:
         """Part of `asyncio.Transport`."""

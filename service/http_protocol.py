@@ -45,6 +45,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_whole = True
         self._head_bytes = 0
         self._aged_at = math.inf
+        self._resumes = False
+        self._is_ending = False
 
     @classmethod
     def bounded(cls, bounds: ConnectionBounds) -> Any:
@@ -89,22 +91,31 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Part of the parser's protocol."""
+        if self._is_ending:
+            return
         self._stop_waiting()
-        self._in_head, self._is_whole = False, False
+        self._in_head, self._is_whole, self._resumes = False, False, False
         self._head_bytes = 0
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
-            answer = AnswerTransport(self.transport, self.loop)
+            answer = AnswerTransport(self.transport, self.loop, self._end)
             self.cycle.transport = cast(asyncio.Transport, answer)
             if self.loop.time() >= self._aged_at:
                 self.cycle.keep_alive = False
+            if self.expect_100_continue:
+                # After an early answer the next request may come in place of the body, and be taken for it.
+                self._resumes, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def on_message_complete(self) -> None:
         """Part of the parser's protocol."""
         self._stop_waiting()
         self._in_head, self._is_whole = True, True
         self._head_bytes = 0
+        if self._is_ending:
+            self.transport.close()
+        elif self._resumes and not self.cycle.response_started:
+            self.cycle.keep_alive = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -112,6 +123,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._is_whole and not self.transport.is_closing():
             self._waiting = self.loop.call_later(self._bounds.rest_seconds, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Part of uvicorn's protocol: an answer under way is the last one."""
+        self._resumes = False
+        super().shutdown()
 
     def pause_writing(self) -> None:
         """Part of `asyncio.Protocol`: more of an answer waits than the socket takes."""
@@ -127,6 +143,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """Part of uvicorn's protocol, in the form of all our errors."""
         self._refuse("400 Bad Request", "invalid_argument", f"{msg} Send HTTP/1.1; see /docs")
 
+    def _end(self) -> None:
+        """Close the connection; where a body is still coming not before its end, within bounds.
+
+        What arrives at a closed socket is answered by a reset, and takes the answer with it before the client
+        has read it.
+        """
+        if self._is_whole:
+            self.transport.close()
+            return
+        self._is_ending = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
     def _wait_for_head(self) -> None:
         self._stop_waiting()
         self._waiting = self.loop.call_later(self._bounds.head_seconds, self._head_is_late)
@@ -140,6 +169,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse("431 Request Header Fields Too Large", "limit_exceeded", message)
 
     def _refuse(self, status: str, code: str, message: str) -> None:
+        if self._is_ending:
+            self.transport.abort()
         if self.transport.is_closing():
             return
         body = json.dumps({"error": {"code": code, "message": message}})

@@ -7,6 +7,7 @@ import numpy as np
 from service.frontend.intake import AudioBody, RawFormat
 from service.status import Condition, ServiceError
 
+_L16_BYTES = 2
 _MAX_DIGITS = 6
 _MAX_CHARACTERS = 200
 _ENDIANNESS = ("little-endian", "big-endian")
@@ -25,6 +26,16 @@ def audio_body(content_type: str | None, content: bytes) -> AudioBody:
     if big_endian and len(content) % 2 == 0:
         content = np.frombuffer(content, ">i2").astype("<i2").tobytes()
     return AudioBody(content, raw)
+
+
+def least_seconds(content_type: str | None, size_bytes: int) -> float:
+    """Seconds of audio that a body of so many bytes has at least; raises like `audio_body`.
+
+    0 for files: what is in them is not known before they are read.
+    """
+    raw = audio_body(content_type, b"").raw
+    frames_a_second = raw.sample_rate * raw.channels if raw is not None else 0
+    return size_bytes / (_L16_BYTES * frames_a_second) if frames_a_second else 0.0
 
 
 @lru_cache(maxsize=256)

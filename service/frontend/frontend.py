@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from service.config import Limits, ServeConfig
 from service.frontend.access import Access
 from service.frontend.app import Health, make_app
+from service.frontend.backlog import BacklogLimits
 from service.frontend.batch import BatchApi
 from service.frontend.control import ControlLink, Message
 from service.frontend.decoder_pool import DecoderPool, PoolConfig
@@ -59,7 +60,8 @@ class Frontend:
         self._stopped = asyncio.Event()
         self._serving_http: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._router = Router(config.max_jobs, control.tell, self._workers_changed)
+        backlog = BacklogLimits(config.max_jobs, config.max_queued_audio_seconds)
+        self._router = Router(backlog, control.tell, self._workers_changed)
         self._metrics = Metrics(WorkerCollector(self._router))
         self._pool = DecoderPool(PoolConfig(), self._metrics.decoding_refused)
         operations = Operations(self._router, Intake(limits, self._pool), limits)

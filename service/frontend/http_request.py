@@ -31,6 +31,8 @@ class Outcome:
     audio_seconds: float
 
 
+Foresight = Callable[[Request, Call], None]
+"""Looks at a request before its body has come; raises what would be raised whatever the body is."""
 Handler = Callable[[Request, bytes, Call], Awaitable[Outcome]]
 
 
@@ -43,8 +45,8 @@ class RequestRunner:
         self._metrics = metrics
         self._bodies_bytes = 0
 
-    async def run(self, operation: str, request: Request, handler: Handler) -> Response:
-        """Read the body, call the handler, and answer."""
+    async def run(self, operation: str, request: Request, foresight: Foresight, handler: Handler) -> Response:
+        """Look ahead, read the body, call the handler, and answer."""
         headers = {"X-Request-Id": begin_request(header(request, b"x-request-id"))}
         if self.draining:
             headers["Connection"] = "close"
@@ -56,6 +58,8 @@ class RequestRunner:
         try:
             caller.begin(operation)
             call.allow(timeout_seconds(request, self._limits.deadline_seconds))
+            self._check_length(request)
+            foresight(request, call)
             outcome = await self._handle(request, handler, call)
             audio_seconds = outcome.audio_seconds
             response = Response(outcome.content, 200, headers | _facts(outcome, call), outcome.media_type)
@@ -82,11 +86,12 @@ class RequestRunner:
         finally:
             self._bodies_bytes -= sum(map(len, chunks))
 
+    def _check_length(self, request: Request) -> None:
+        if declared_bytes(request) > self._limits.max_body_bytes:
+            raise _too_large(self._limits.max_body_bytes)
+
     async def _read_body(self, request: Request, chunks: list[bytes]) -> bytes:
         limit = self._limits.max_body_bytes
-        declared = header(request, b"content-length")
-        if declared is not None and declared.isdigit() and int(declared[:18]) > limit:
-            raise _too_large(limit)
         received, more = 0, True
         while more:
             event = await request.receive()
@@ -114,6 +119,12 @@ def timeout_seconds(request: Request, default_seconds: float) -> float:
         message = f"X-Request-Timeout-Ms is {text[:20]!r}; give 1..{most_ms}"
         raise ServiceError(Condition.INVALID_ARGUMENT, message)
     return int(text) / 1000
+
+
+def declared_bytes(request: Request) -> int:
+    """How long the body is said to be; 0 where nothing is said."""
+    declared = header(request, b"content-length")
+    return int(declared[:18]) if declared is not None and declared.isdigit() else 0
 
 
 def header(request: Request, name: bytes) -> str | None:

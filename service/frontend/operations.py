@@ -65,6 +65,27 @@ class Operations:
         self.intake = intake
         self._limits = limits
 
+    def expect_audio(self, selector: ModelSelector, rate: Rate, call: Call, audio_seconds: float) -> None:
+        """Raise what `encode` would raise now for any body of so much audio at least."""
+        info = self.router.resolve(selector)
+        n_q, seconds = resolve_n_q(rate, info), min(audio_seconds, self._limits.max_audio_seconds)
+        self.router.pick(info).check_room(call, Operation.ENCODE, n_q, seconds)
+
+    def expect_tokens(self, selector: ModelSelector, call: Call) -> None:
+        """Raise OVERLOADED if `decode` would, whatever version the tokens turn out to be of."""
+        router = self.router
+        models = [selector.model] if selector.model else router.table.models
+        refusal: ServiceError | None = None
+        for info in (info for model in models for info in router.versions(model)):
+            try:
+                router.pick(info).check_room(call, Operation.DECODE, 1, 0.0)
+            except ServiceError as error:
+                refusal = error
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
     async def encode(
         self,
         body: AudioBody,
@@ -82,7 +103,7 @@ class Operations:
                 "in EncodeRequest.labels, or encode with the codecd command"
             )
         # Before the audio is looked at: a service that is full has no time for that.
-        self.router.pick(info).check_room(call)
+        self.router.pick(info).check_room(call, Operation.ENCODE, n_q, 0.0)
         pcm = await self.intake.read(body, info, call)
         check_labels(labels, pcm.n_samples, info)
         if info.streamable:

@@ -18,9 +18,9 @@ from codec.tokens import NO_SIDE, SideInformation, TokenFormat, TokenIdentity, T
 from service.config import Limits
 from service.frontend.call import Call
 from service.frontend.capacity import capacity_page
-from service.frontend.content_type import audio_body
+from service.frontend.content_type import audio_body, least_seconds
 from service.frontend.http_errors import error_response
-from service.frontend.http_request import Outcome, RequestRunner, header
+from service.frontend.http_request import Outcome, RequestRunner, declared_bytes, header
 from service.frontend.intake import AudioBody, form_of
 from service.frontend.operations import CodesBody, DecodedAudio, EncodedAudio, Operations
 from service.frontend.queries import (
@@ -59,15 +59,15 @@ class RestApi:
 
     async def encode(self, request: Request) -> Response:
         """Audio in, tokens out."""
-        return await self._runner.run("encode", request, self._encode)
+        return await self._runner.run("encode", request, self._foresee_encode, self._encode)
 
     async def decode(self, request: Request) -> Response:
         """Tokens in, audio out: exactly as many samples as were encoded."""
-        return await self._runner.run("decode", request, self._decode)
+        return await self._runner.run("decode", request, self._foresee_decode, self._decode)
 
     async def reconstruct(self, request: Request) -> Response:
         """Audio in, the same audio through the codec out."""
-        return await self._runner.run("reconstruct", request, self._reconstruct)
+        return await self._runner.run("reconstruct", request, self._foresee_reconstruct, self._reconstruct)
 
     async def models(self, request: Request) -> Response:
         """The models that are served now."""
@@ -90,9 +90,23 @@ class RestApi:
             return error_response(error)
         return _json(asdict(info) | _states(router, info))
 
+    def _foresee_encode(self, request: Request, call: Call) -> None:
+        self._foresee(request, encode_query(request.scope["query_string"]), call)
+
+    def _foresee_reconstruct(self, request: Request, call: Call) -> None:
+        self._foresee(request, reconstruct_query(request.scope["query_string"]), call)
+
+    def _foresee(self, request: Request, query: EncodeQuery | DecodeQuery, call: Call) -> None:
+        call.bulk = _is_bulk(request)
+        seconds = least_seconds(header(request, b"content-type"), declared_bytes(request))
+        self._operations.expect_audio(query.selector, query.rate, call, seconds)
+
+    def _foresee_decode(self, request: Request, call: Call) -> None:
+        call.bulk = _is_bulk(request)
+        self._operations.expect_tokens(decode_query(request.scope["query_string"]).selector, call)
+
     async def _encode(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = encode_query(request.scope["query_string"])
-        call.bulk = _is_bulk(request)
         return await self.encode_body(query, audio_body(header(request, b"content-type"), body), call)
 
     async def encode_body(self, query: EncodeQuery, audio: AudioBody, call: Call) -> Outcome:
@@ -109,7 +123,6 @@ class RestApi:
 
     async def _decode(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = decode_query(request.scope["query_string"])
-        call.bulk = _is_bulk(request)
         return await self.decode_body(query, body, call)
 
     async def decode_body(self, query: DecodeQuery, body: bytes, call: Call) -> Outcome:
@@ -129,7 +142,6 @@ class RestApi:
 
     async def _reconstruct(self, request: Request, body: bytes, call: Call) -> Outcome:
         query = reconstruct_query(request.scope["query_string"])
-        call.bulk = _is_bulk(request)
         audio = audio_body(header(request, b"content-type"), body)
         form = form_of(query.format)
         decoded = await self._operations.reconstruct(audio, query.selector, query.rate, form, call)

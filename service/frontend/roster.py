@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.routes import RoutingTable, WorkerRoute
 from service.frontend.worker_link import WorkerLink
 
@@ -21,11 +22,11 @@ class Roster:
     """
 
     def __init__(
-        self, max_jobs: int, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
+        self, limits: BacklogLimits, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
     ) -> None:
         self.table = RoutingTable()
         self.workers_lost = 0
-        self._max_jobs = max_jobs
+        self._limits = limits
         self._tell = tell
         self._changed = changed
         self._links: dict[str, WorkerLink] = {}
@@ -120,7 +121,7 @@ class Roster:
         while True:
             try:
                 await loop.create_unix_connection(
-                    lambda: WorkerLink(route.id, self, self._max_jobs), route.socket
+                    lambda: WorkerLink(route.id, self, self._limits), route.socket
                 )
                 return
             except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.roster import Roster
 from service.frontend.routes import Canary, ModelRoutes, Rejection, RoutingTable
 from service.frontend.selector import ModelSelector
@@ -38,11 +39,11 @@ class Router:
     """
 
     def __init__(
-        self, max_jobs: int, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
+        self, limits: BacklogLimits, tell: Callable[[dict[str, Any]], None], changed: Callable[[], None]
     ) -> None:
         self.load_failures: Counter[tuple[str, str]] = Counter()
         self._rejections: set[tuple[str, Rejection]] = set()
-        self._roster = Roster(max_jobs, tell, self._workers_changed)
+        self._roster = Roster(limits, tell, self._workers_changed)
         self._told_of_changes = changed
         self._models: dict[str, _Served] = {}
         self._change = asyncio.Event()

@@ -4,18 +4,17 @@ import asyncio
 import logging
 import time
 import zlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from service.frontend.backlog import Backlog, BacklogLimits, Given, run_seconds
 from service.frontend.call import Call
 from service.frontend.outbound import Outbound
 from service.frontend.spans import SPAN
 from service.histogram import SECONDS, Histogram
 from service.ipc import Kind, Message, MessageReader, Operation, ProtocolError
 from service.model_info import ModelInfo
-from service.places import check_place
 from service.samples import SampleForm
 from service.status import Condition, ServiceError
 
@@ -67,22 +66,20 @@ class WorkerLink(asyncio.Protocol):
     waiting and running in the worker.
     """
 
-    def __init__(self, worker_id: str, owner: LinkOwner, max_jobs: int) -> None:
+    def __init__(self, worker_id: str, owner: LinkOwner, limits: BacklogLimits) -> None:
         self.worker_id = worker_id
         self.info: ModelInfo | None = None
         self.stats: dict[str, Any] = {}
-        self.queued_seconds = 0.0
         self.done = 0
         self.failed = 0
         self.stalls = 0
         self.round_trips = Histogram(SECONDS)
         self._owner = owner
-        self._max_jobs = max_jobs
+        self._backlog = Backlog(limits)
         self._reader = MessageReader()
         self._out: Outbound | None = None
         self._next_session = 1
         self._jobs: dict[int, asyncio.Future[Message]] = {}
-        self._held = Counter[tuple[str, bool]]()
         self._streams: dict[int, StreamSink] = {}
         self._streams_elsewhere = 0
 
@@ -109,27 +106,34 @@ class WorkerLink(asyncio.Protocol):
     @property
     def load_seconds(self) -> float:
         """How much audio stands before a new request."""
-        return self.queued_seconds + _STREAM_WEIGHT_SECONDS * len(self._streams)
+        return self._backlog.audio_seconds + _STREAM_WEIGHT_SECONDS * len(self._streams)
 
-    def check_room(self, call: Call) -> None:
-        """Raise `ServiceError` OVERLOADED if the worker has too many jobs, or too many of this caller."""
-        held = self._held[call.caller, call.bulk]
-        check_place(held, self._max_jobs, len(self._jobs), bulk=call.bulk)
+    def check_room(self, call: Call, operation: Operation, n_q: int, audio_seconds: float) -> Given:
+        """The place that a job of so much audio, at least, would have.
+
+        Raises `ServiceError` OVERLOADED if the worker has too much to do, or too much of this caller, or
+        could not do this in time.
+        """
+        own, cost = 0.0, self.stats.get("cost", {}).get(operation.name.lower())
+        if cost is not None and self.info is not None:
+            frames = audio_seconds * self.info.sample_rate / self.info.hop_samples
+            own = run_seconds(cost, frames, n_q)
+        place = Given(call.caller, call.bulk, audio_seconds, own, time.monotonic_ns(), call.deadline_ns)
+        self._backlog.check(place)
+        return place
 
     async def run(self, job: Job, call: Call) -> Message:
         """Have a job done; the worker's RESULT.
 
-        Raises `ServiceError`: the worker's own refusal, OVERLOADED when it has too many jobs, UNAVAILABLE
-        when it dies, or whatever ends `call`; the worker then forgets the job.
+        Raises `ServiceError`: like `check_room`, the worker's own refusal, UNAVAILABLE when it dies, or
+        whatever ends `call`; the worker then forgets the job.
         """
-        self.check_room(call)
+        place = self.check_room(call, job.operation, job.n_q, job.audio_seconds)
         call.stage = "worker"
-        line = (call.caller, call.bulk)
         session = self._new_session()
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._jobs[session] = future
-        self._held[line] += 1
-        self.queued_seconds += job.audio_seconds
+        self._backlog.add(place)
         began_ns = time.perf_counter_ns()
         if self._out is not None:
             self._out.request(_job_message(job, session, call))
@@ -142,10 +146,7 @@ class WorkerLink(asyncio.Protocol):
                 logger.error("a worker failed a request", extra=names)
             raise
         finally:
-            self.queued_seconds -= job.audio_seconds
-            self._held[line] -= 1
-            if not self._held[line]:
-                del self._held[line]
+            self._backlog.remove(place)
             if self._jobs.pop(session, None) is not None and not self._withdraw(session):
                 self._write(Message(Kind.CANCEL, session))
             self._tell_if_idle()

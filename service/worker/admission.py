@@ -1,21 +1,17 @@
 """What a worker takes on: beyond these limits it refuses at once, it never queues hopefully."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from service.ipc import Operation
-from service.places import check_place
+from service.places import check_audio, check_deadline, order_of, seconds_ahead
 from service.status import Condition, ServiceError
 from service.worker.capacity import Capacity
 from service.worker.cost import CostModel
 from service.worker.job_queue import JobQueue, Queued
 from service.worker.lateness import Lateness
 from service.worker.session import Session
-
-_STRETCH = 2
-"""A job may be overtaken by its caller's for as long as twice its own run time: short ones pass long ones,
-none starves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +34,13 @@ def admit(job: Q, queued: JobQueue[Q], run_seconds: Callable[[Q], float], limit:
     Raises `ServiceError` OVERLOADED if there would be more than `limit` seconds of audio in the queue, or
     too much of this caller, or if the job would not be done before its deadline.
     """
-    total = queued.audio_seconds
-    if total + job.pending_seconds > limit:
-        raise _overloaded(f"{total:.0f} s of audio are queued")
     held = queued.held_seconds(job.caller, bulk=job.bulk)
-    check_place(held, limit, total, bulk=job.bulk)
+    check_audio(held, limit, queued.audio_seconds, job.pending_seconds, bulk=job.bulk)
     own = run_seconds(job)
-    job.order_ns = job.arrived_ns + round(_STRETCH * own * 1e9)
-    if not job.deadline_ns:
-        return
-    ahead = _seconds_ahead(job, own, queued, run_seconds)
-    if job.arrived_ns + (ahead + own) * 1e9 > job.deadline_ns:
-        raise _overloaded(f"{ahead:.1f} s of work are queued, too much for the deadline of the request")
-
-
-def _seconds_ahead(job: Q, own: float, queued: Iterable[Q], run_seconds: Callable[[Q], float]) -> float:
-    """Work that is done before the job is: better classes, what its caller sent before, and as much of each
-    of the other callers as they get turns meanwhile."""
-    before = own_before = 0.0
-    others: dict[int, float] = {}
-    for other in queued:
-        if _same_line(other, job):
-            own_before += run_seconds(other) if other.order_ns <= job.order_ns else 0.0
-        elif other.bulk == job.bulk:
-            others[other.caller] = others.get(other.caller, 0.0) + run_seconds(other)
-        elif job.bulk:
-            before += run_seconds(other)
-    return before + own_before + sum(min(theirs, own_before + own) for theirs in others.values())
-
-
-def _same_line(one: Queued, other: Queued) -> bool:
-    return (one.caller, one.bulk) == (other.caller, other.bulk)
+    job.order_ns = order_of(job.arrived_ns, own)
+    if job.deadline_ns:
+        ahead = seconds_ahead(job, own, queued, run_seconds)
+        check_deadline((job.deadline_ns - job.arrived_ns) / 1e9, ahead, own)
 
 
 class Admission:

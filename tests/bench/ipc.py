@@ -24,6 +24,7 @@ from pathlib import Path
 
 import uvloop
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.worker_link import WorkerLink
 from service.ipc import Kind, Message, Operation
 from tests.bench.ipc_worker import SLOTS
@@ -137,7 +138,7 @@ class IpcWorker:
 
     async def _cost(self, streams: int, seconds: float, *, paced: bool) -> IpcCost:
         owner, answered = Owner(), 0
-        link = WorkerLink("echo", owner, SLOTS)
+        link = WorkerLink("echo", owner, BacklogLimits(SLOTS))
         await asyncio.get_running_loop().create_unix_connection(lambda: link, str(self.socket_path))
         async with asyncio.timeout(_START_SECONDS):
             await owner.ready.wait()

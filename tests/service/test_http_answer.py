@@ -51,7 +51,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_head_and_body_are_one_piece() -> None:
     async with connected() as (transport, received):
-        answer = AnswerTransport(transport, asyncio.get_running_loop())
+        answer = AnswerTransport(transport, asyncio.get_running_loop(), transport.close)
         answer.write(b"head ")
         answer.write(b"body")
         await until(lambda: bool(received.pieces))
@@ -60,7 +60,7 @@ async def test_head_and_body_are_one_piece() -> None:
 
 async def test_a_head_without_a_body_leaves_by_itself() -> None:
     async with connected() as (transport, received):
-        answer = AnswerTransport(transport, asyncio.get_running_loop())
+        answer = AnswerTransport(transport, asyncio.get_running_loop(), transport.close)
         answer.write(b"head ")
         await until(lambda: received.pieces == [b"head "])
         for number in range(3):
@@ -70,7 +70,7 @@ async def test_a_head_without_a_body_leaves_by_itself() -> None:
 
 async def test_what_is_held_leaves_before_the_end() -> None:
     async with connected() as (transport, received):
-        answer = AnswerTransport(transport, asyncio.get_running_loop())
+        answer = AnswerTransport(transport, asyncio.get_running_loop(), transport.close)
         answer.write(b"head")
         assert not answer.is_closing()
         answer.close()

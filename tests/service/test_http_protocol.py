@@ -52,6 +52,14 @@ async def assert_served(port: int) -> None:
     writer.close()
 
 
+async def drip(writer: asyncio.StreamWriter) -> None:
+    """Send bytes one by one for as long as somebody takes them."""
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
 async def ends(reader: asyncio.StreamReader) -> None:
     """Wait until the server has closed the connection."""
     await asyncio.wait_for(read_all(reader), 5)
@@ -109,6 +117,40 @@ async def test_the_rest_of_a_body_that_was_answered_is_not_waited_for(port: int)
     assert await status(reader) == 200
     await ends(reader)
     writer.close()
+
+
+async def test_an_answer_before_the_end_of_a_body_is_not_lost_with_the_connection(port: int) -> None:
+    reader, writer = await connect(port)
+    size = 1 << 22
+    request = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    writer.write(request.encode())
+    for _ in range(4):
+        await asyncio.sleep(0.05)
+        writer.write(bytes(size // 4))
+        await writer.drain()
+    writer.write(GOOD)
+    received = await asyncio.wait_for(reader.read(), 5)
+    assert received.count(b"HTTP/1.1 200 ") == 1
+    writer.close()
+
+
+async def test_the_end_of_an_answered_connection_is_not_put_off_by_drops(port: int) -> None:
+    reader, writer = await connect(port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n")
+    assert await status(reader) == 200
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(drip(writer), 10)
+    writer.close()
+
+
+async def test_a_body_that_stops_to_be_one_after_its_answer(port: int) -> None:
+    reader, writer = await connect(port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert await status(reader) == 200
+    writer.write(b"nonsense\r\n")
+    assert b"400" not in await read_all(reader)
+    writer.close()
+    await assert_served(port)
 
 
 async def test_an_answer_that_is_not_read(port: int) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.frontend.content_type import audio_body
+from service.frontend.content_type import audio_body, least_seconds
 from service.frontend.intake import RawFormat
 from service.status import Condition, ServiceError
 
@@ -15,6 +15,12 @@ def test_only_l16_needs_its_content_type() -> None:
     assert little.content == b"\1\0\2\0"
     big = audio_body("audio/l16;rate=16000;endianness=big-endian", b"\1\0\2\0")
     assert big.content == b"\0\1\0\2"
+
+
+def test_only_headerless_samples_tell_by_their_size_how_long_they_are() -> None:
+    assert least_seconds("audio/L16;rate=8000;channels=2", 64_000) == 2.0
+    assert least_seconds("audio/L16;rate=0", 64_000) == 0.0
+    assert least_seconds("audio/wav", 64_000) == least_seconds(None, 64_000) == 0.0
 
 
 @pytest.mark.parametrize(

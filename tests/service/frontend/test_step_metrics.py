@@ -5,6 +5,7 @@ import json
 import pytest
 from prometheus_client.core import Metric
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.roster import Roster
 from service.frontend.step_metrics import StepMetrics
 from service.frontend.worker_link import WorkerLink
@@ -32,7 +33,7 @@ def told(*workers: str) -> dict[str, Metric]:
             "realtime_factor": {"encode": 50.0, "decode": 40.0},
             "queue": {"interactive": {"depth": 2, "audio_seconds": 4.5}},
         }
-        link = WorkerLink(worker, Roster(4, lambda _: None, lambda: None), 4)
+        link = WorkerLink(worker, Roster(BacklogLimits(4), lambda _: None, lambda: None), BacklogLimits(4))
         link.stats = json.loads(json.dumps(stats.snapshot(gauges, costs())))
         metrics.add(link, ("m", "1", worker))
     return {family.name: family for family in metrics.all()}

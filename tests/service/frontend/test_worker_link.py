@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.call import Call
 from service.frontend.worker_link import Job, WorkerLink
 from service.ipc import Kind, Message, Operation
@@ -53,7 +54,8 @@ async def _linked(
     config = EchoConfig(path / "w.sock", job_delay_seconds=delay, slots=1)
     server = await loop.create_unix_server(lambda: EchoConnection(config), str(config.socket))
     owner = _Owner()
-    _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, max_jobs), str(config.socket))
+    limits = BacklogLimits(max_jobs)
+    _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, limits), str(config.socket))
     await asyncio.wait_for(owner.ready.wait(), 5)
     try:
         yield link, owner
@@ -100,6 +102,32 @@ async def test_more_jobs_than_agreed_are_refused(tmp_path: Path) -> None:
         assert caught.value.condition is Condition.OVERLOADED
 
 
+async def test_what_cannot_be_done_in_time_is_refused_by_what_the_worker_says_of_its_steps(
+    tmp_path: Path,
+) -> None:
+    async with _linked(tmp_path, delay=30) as (link, _):
+        cost = {
+            "fixed_seconds": 0.1,
+            "step_frame_seconds": 0.0,
+            "per_frame_seconds": 0.006,
+            "per_code_seconds": 0.001,
+            "correction": 2.0,
+        }
+        told = Message(Kind.STATS, payload=json.dumps({"cost": {"encode": cost}}).encode())
+        link.data_received(told.pack())
+        with Call(2.0) as late, Call(4.0) as soon, Call(30) as later:
+            with pytest.raises(ServiceError, match=r"0\.0 s of work") as caught:
+                link.check_room(late, Operation.ENCODE, 4, 2.0)
+            assert caught.value.condition is Condition.OVERLOADED
+            assert link.check_room(soon, Operation.ENCODE, 4, 2.0).run_seconds == pytest.approx(2.2)
+            job = Job(Operation.ENCODE, 4, bytes(4), 2.0, SampleForm.F32)
+            work = asyncio.ensure_future(link.run(job, later))
+            await asyncio.sleep(0)
+            with pytest.raises(ServiceError, match="too much for the deadline"):
+                link.check_room(soon, Operation.ENCODE, 4, 2.0)
+            work.cancel()
+
+
 async def test_the_end_of_the_connection_is_told_to_everybody(tmp_path: Path) -> None:
     async with _linked(tmp_path, delay=30) as (link, owner):
         heard: list[Message] = []
@@ -130,7 +158,7 @@ async def test_a_worker_that_talks_nonsense_is_dropped(tmp_path: Path, answer: b
     server = await asyncio.start_unix_server(talk, path)
     owner = _Owner()
     loop = asyncio.get_running_loop()
-    await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), path)
+    await loop.create_unix_connection(lambda: WorkerLink("w", owner, BacklogLimits(8)), path)
     await asyncio.wait_for(owner.lost.wait(), 5)
     server.close()
 
@@ -190,7 +218,9 @@ def test_the_worker_is_told_class_and_caller(tmp_path: Path) -> None:
         config = EchoConfig(tmp_path / "w.sock", slots=1)
         server = await loop.create_unix_server(lambda: _Recorder(config, heard), str(config.socket))
         owner = _Owner()
-        _, link = await loop.create_unix_connection(lambda: WorkerLink("w", owner, 8), str(config.socket))
+        _, link = await loop.create_unix_connection(
+            lambda: WorkerLink("w", owner, BacklogLimits(8)), str(config.socket)
+        )
         await asyncio.wait_for(owner.ready.wait(), 5)
         for caller, bulk in (("a", False), ("b", True), ("a", True)):
             with Call(5.0, caller, bulk=bulk) as call:

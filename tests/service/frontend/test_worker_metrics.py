@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 from prometheus_client.core import Metric
 
+from service.frontend.backlog import BacklogLimits
 from service.frontend.router import Router
 from service.frontend.worker_link import WorkerLink
 from service.frontend.worker_metrics import WorkerCollector
@@ -48,8 +49,8 @@ def test_the_statistics_of_workers_are_passed_on(service: Service) -> None:
 
 def told(stats: dict[str, Any]) -> dict[str, Metric]:
     """The families of one worker with these statistics."""
-    router = Router(4, lambda _: None, lambda: None)
-    link = WorkerLink("w7", router._roster, 4)
+    router = Router(BacklogLimits(4), lambda _: None, lambda: None)
+    link = WorkerLink("w7", router._roster, BacklogLimits(4))
     link.stats = stats
     router._roster._links["w7"] = link
     return {family.name: family for family in WorkerCollector(router).collect()}
