@@ -25,7 +25,7 @@ REASONS = (
 """Why a block may stay out of the test."""
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)(?P<rest>.*)$")
-_SERVE = re.compile(r"codecd serve\b")
+_SERVE = re.compile(r"(\w+=\S+ )*codecd serve\b")
 _MARKER = re.compile(r"^ *<!-- (?P<kind>not run|slow): (?P<reason>.+) -->$")
 
 

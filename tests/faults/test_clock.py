@@ -15,7 +15,11 @@ from tests.faults.service import FaultyService
 from tests.import_graph import Module, modules
 
 # What may ask for the time of day: what people read.
-_FOR_PEOPLE = {"service.logs": "the time of a log line", "codec.version": "when a version was made"}
+_FOR_PEOPLE = {
+    "service.logs": "the time of a log line",
+    "service.supervisor.channel_target": "the metric that tells when a channel was read",
+    "codec.version": "when a version was made",
+}
 _WALL_CLOCK = {"time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.strftime"}
 _WALL_METHODS = {"now", "utcnow", "today", "fromtimestamp", "utcfromtimestamp"}
 
