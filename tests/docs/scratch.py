@@ -71,7 +71,7 @@ class Scratch:
         log = self.folder / "serve.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                ["bash", "-c", f"{self._prologue()} exec {self.rewritten(command)}"],
+                ["bash", "-c", f"{self._prologue()} exec env {self.rewritten(command)}"],
                 cwd=self.folder, env=self._environment(), stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
