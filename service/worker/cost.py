@@ -1,5 +1,6 @@
 """How long a step will take: a linear model per operation, fitted at start and corrected as it runs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import numpy as np
 _CORRECTION_RATE = 0.05
 _CORRECTION_BOUNDS = (0.25, 64.0)
 _MOST_SURPRISE = 4.0
+_HARDLY = 0.05
+"""Of what a frame of a row costs by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,14 @@ class CostModel:
         """What the step would have taken when the model was fitted."""
         return self.fixed + frames * (self.step_frame + rows * self._per_row_frame(n_q))
 
-    def frames_within(self, seconds: float, n_q: int) -> int:
-        """Frames, at least one, that a single row can step in the given time."""
+    def frames_within(self, seconds: float, n_q: int, rows: int = 1) -> int:
+        """Frames, at least one, that so many rows can step in the given time."""
         left = seconds / self.correction - self.fixed
-        return max(1, int(left / (self.step_frame + self._per_row_frame(n_q))))
+        return max(1, int(left / (self.step_frame + rows * self._per_row_frame(n_q))))
+
+    def gaining_rows(self, n_q: int) -> int:
+        """Rows, at least one, beyond which one more hardly makes a frame of the others cheaper."""
+        return max(1, math.ceil(self.step_frame / (_HARDLY * self._per_row_frame(n_q))))
 
     def even_frames(self, n_q: int) -> int:
         """Frames, at least one, of which a row costs as much as the step itself."""

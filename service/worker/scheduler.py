@@ -144,7 +144,7 @@ class Scheduler:
             self._lateness.note(late_ns, now_ns)
             return self._policy.live_seconds(late_ns / 1e9)
         if not self._sessions.has_streams:
-            return self._limits.relaxed_seconds
+            return self._policy.relaxed_seconds(head)
         shortest = self._policy.shortest_seconds(head)
         short, long = (max(shortest, s) for s in (self._limits.short_seconds, self._limits.target_seconds))
         if self._sessions.jobs.is_overdue(now_ns):

@@ -59,3 +59,11 @@ def test_one_step_that_was_interrupted_does_not_count_for_much() -> None:
 def test_that_many_frames_cost_as_much_as_the_step_itself() -> None:
     assert CostModel(0.010, 0.001, 0.0).even_frames(8) == 10
     assert CostModel(0.0, 0.001, 0.0).even_frames(8) == 1
+
+
+def test_company_gains_as_long_as_a_frame_shares_what_it_costs_once() -> None:
+    assert CostModel(0.010, 0.001, 0.0).gaining_rows(8) == 1
+    assert CostModel(0.0, 0.001, 0.0, step_frame=0.0001).gaining_rows(8) == 2
+    assert CostModel(0.0, 0.0005, 0.0005 / 8, step_frame=0.001).gaining_rows(8) == 20
+    shared = CostModel(0.0, 0.001, 0.0, step_frame=0.001)
+    assert [shared.frames_within(0.06, 8, rows) for rows in (1, 2, 5)] == [30, 20, 10]

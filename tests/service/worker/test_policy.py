@@ -54,6 +54,26 @@ def test_long_chunks_run_row_by_row() -> None:
     assert len(policy(fixed=0.001, per_frame=0.003).batch(sessions[0], sessions, 0.02).sessions) == 1
 
 
+def test_jobs_take_short_chunks_together_where_company_makes_frames_cheaper() -> None:
+    jobs = [waiting(number, frames) for number, frames in enumerate((90, 90, 41, 5))]
+    for job in jobs:
+        job.is_job = True
+    company = policy(fixed=0.001, per_frame=0.0001, step_frame=0.0005)
+    batch = company.batch(jobs[0], jobs, 0.02)
+    # So long a step holds 21 frames of four rows, 31 of one.
+    assert (batch.frames, batch.sessions) == (18, tuple(jobs[:3]))
+    alone = company.batch(jobs[0], [], 0.02)
+    assert (alone.frames, alone.sessions) == (30, (jobs[0],))
+    for job in jobs:
+        job.is_job = False
+    assert company.batch(jobs[0], jobs, 0.02).frames == 30, "live streams wait for nobody's sake"
+
+
+def test_what_every_step_costs_makes_relaxed_steps_longer() -> None:
+    assert policy(fixed=0.001, per_frame=0.001).relaxed_seconds(waiting(1, 9)) == 0.040
+    assert policy(fixed=0.010, per_frame=0.001).relaxed_seconds(waiting(1, 9)) == pytest.approx(0.1)
+
+
 def test_a_row_with_more_codebooks_joins_only_if_that_is_cheaper_than_alone() -> None:
     few, many = waiting(1, 2, n_q=1), waiting(2, 2, n_q=3)
     cheap = policy(fixed=0.004, per_frame=0.0001, per_code=0.0001).batch(few, [few, many], 0.02)
