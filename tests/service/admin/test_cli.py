@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,8 +52,13 @@ class Story:
         return int(parsed.run(parsed))
 
     def version(self, model: str = "tiny") -> str:
-        """The version that answers, asked for on a connection of its own."""
-        answer = httpx.post(f"{self.service.url}/encode?n_q=8&model={model}", content=self.wav)
+        """The version that answers, asked for on a connection of its own; a front end may be the last to
+        hear of a worker, and says so."""
+        url = f"{self.service.url}/encode?n_q=8&model={model}"
+        deadline = time.monotonic() + 60
+        while (answer := httpx.post(url, content=self.wav)).status_code == 503:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.1)
         assert answer.status_code == 200, answer.text
         return answer.headers["x-codec-version"]
 
