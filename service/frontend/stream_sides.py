@@ -20,6 +20,9 @@ from service.model_info import ModelInfo
 from service.samples import SampleForm
 from service.status import Condition, ServiceError, service_error
 
+_MAX_FRAME = 1 << 48
+"""Where a stream may begin: so that samples can be numbered in 64 bits, too."""
+
 
 class Stream(Protocol):
     """A `LiveStream`, or what behaves like one."""
@@ -259,6 +262,8 @@ def _given_codes(request: pb.Tokens, info: ModelInfo) -> Given:
 
 
 def _start(first_frame: int, prime: Iterable[Given], items_per_frame: int) -> Start:
+    if first_frame > _MAX_FRAME:
+        raise _invalid(f"first_frame is {first_frame}; the largest is {_MAX_FRAME}")
     given = tuple(piece for piece in prime if piece.items)
     items = sum(piece.items for piece in given)
     frames, rest = divmod(items, items_per_frame)

@@ -197,6 +197,7 @@ def test_primes_that_cannot_be_are_refused(place: Place) -> None:
         (pb.OpenEncode(format=_F32, first_frame=9, prime=[pb.AudioChunk(samples=bytes(40))]), "whole frames"),
         (pb.OpenEncode(format=_F32, first_frame=999, prime=[frame] * 101), "are enough"),
         (pb.OpenEncode(format=_F32, first_frame=9, prime=[pb.AudioChunk(samples=bytes(3))]), "whole samples"),
+        (pb.OpenEncode(first_frame=(1 << 48) + 1), "the largest"),
     )
     for opening, says in rows:
         with Talk(place.channel) as talk:
@@ -204,6 +205,25 @@ def test_primes_that_cannot_be_are_refused(place: Place) -> None:
             code, details = talk.status()
         assert code is grpc.StatusCode.INVALID_ARGUMENT
         assert says in details
+
+
+@pytest.mark.parametrize(("first_frame", "taken"), [(1 << 48, True), (1 << 63, False)])
+def test_a_stream_may_begin_as_far_on_as_samples_can_be_numbered(
+    place: Place, first_frame: int, taken: bool
+) -> None:
+    codes, _ = place.offline(_CLIP)
+    with Talk(place.channel, "StreamDecode") as talk:
+        talk.send(
+            pb.StreamDecodeRequest(open=_open_decode(place, first_frame=first_frame)),
+            pb.StreamDecodeRequest(tokens=_tokens(codes)),
+        )
+        if taken:
+            assert talk.next().opened.hop_samples == _HOP
+            assert talk.next().audio.first_sample == first_frame * _HOP
+            return
+        code, details = talk.status()
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "the largest" in details
 
 
 def _tokens(codes: Codes) -> pb.Tokens:
