@@ -33,17 +33,17 @@ def parse_pcm(
 ) -> Audio:
     """Audio from headerless little-endian interleaved samples, at their own rate and channels.
 
-    Raises like `count_pcm`, and `InvalidAudioError` for NaN and infinity.
+    Raises like `check_pcm`, and `InvalidAudioError` for NaN and infinity.
     """
-    count_pcm(body, pcm_format, sample_rate, limits, channels)
+    check_pcm(body, pcm_format, sample_rate, limits, channels)
     samples = decode(body, ENCODINGS[pcm_format], channels)
     return Audio(samples, sample_rate, source_rate=sample_rate, source_channels=channels)
 
 
-def count_pcm(
+def check_pcm(
     body: Buffer, pcm_format: PcmFormat, sample_rate: int, limits: AudioLimits, channels: int = 1
-) -> int:
-    """Samples per channel in headerless audio, which are not looked at.
+) -> None:
+    """Check headerless audio without a look at its samples.
 
     Raises `InvalidAudioError` for an empty body and a byte count that is no whole number of samples, and
     `LimitExceededError` above `limits`.
@@ -60,7 +60,6 @@ def count_pcm(
         raise InvalidAudioError("the audio has no samples; send at least one")
     limits.check_length(n_samples, sample_rate)
     limits.check_decoded(n_samples, channels)
-    return n_samples
 
 
 def decode(body: Buffer, encoding: Encoding, channels: int) -> Samples:

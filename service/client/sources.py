@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codec.audio import AudioReader, PcmFormat
-from codec.audio.pcm import ENCODING_BYTES, Encoding, decode
+from codec.audio.pcm import ENCODING_BYTES, ENCODINGS, decode
 from codec.errors import InvalidAudioError, InvalidRequestError
 
 Piece = TypeVar("Piece")
@@ -27,7 +27,6 @@ Samples = NDArray[np.float32]
 PIECE_SECONDS = 0.08
 """Length of a piece: four frames of the default model."""
 
-_ENCODINGS: dict[PcmFormat, Encoding] = {"pcm_s16le": "s16", "pcm_f32le": "f32"}
 _WAIT_SECONDS = 0.1
 
 
@@ -42,7 +41,7 @@ def pcm_pieces(chunks: Iterable[bytes], pcm_format: PcmFormat = "pcm_s16le") -> 
 
     Raises `InvalidAudioError` for a WAV header, a sample that is cut off at the end, NaN and infinity.
     """
-    encoding = _ENCODINGS[pcm_format]
+    encoding = ENCODINGS[pcm_format]
     left, is_first = b"", True
     for chunk in chunks:
         left += chunk

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codec.audio import AudioLimits, PcmFormat
-from codec.audio.pcm import ENCODINGS, Encoding, count_pcm, decode
+from codec.audio.pcm import ENCODINGS, Encoding, check_pcm, decode
 from codec.audio.wav import open_wav
 from codec.audio.writer import AudioFormat, wav_header
 from codec.errors import CodecError
@@ -101,7 +101,7 @@ class Intake:
         return _pcm_of(wav.content, wav.encoding, wav.channels)
 
     def _of_raw(self, body: AudioBody, raw: RawFormat, info: ModelInfo) -> Pcm | None:
-        count_pcm(body.content, raw.format, raw.sample_rate, self._limits, raw.channels)
+        check_pcm(body.content, raw.format, raw.sample_rate, self._limits, raw.channels)
         if (raw.sample_rate, raw.channels) != (info.sample_rate, info.channels):
             return None
         return _pcm_of(memoryview(body.content), ENCODINGS[raw.format], raw.channels)
