@@ -121,6 +121,9 @@ class Call:
             self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+            # The watch ends in an error whose frames lead back here; together they would be a cycle, and
+            # thousands of those are a pause for everyone when the collector finds them.
+            self._watch = None
 
     def _start_timer(self, seconds: float, end: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, end)

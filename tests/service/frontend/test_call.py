@@ -1,6 +1,7 @@
 """Deadlines and clients that leave, seen from inside a request."""
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -96,3 +97,21 @@ async def test_a_task_that_is_cancelled_while_it_receives_ends_as_cancelled() ->
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_long_call_leaves_no_cycle_behind() -> None:
+    async def stays() -> None:
+        await asyncio.sleep(10)
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            with Call(5) as call:
+                call.watch(stays)
+                await asyncio.sleep(0.03)
+            del call
+        await asyncio.sleep(0.01)
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
