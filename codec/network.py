@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from codec.config import CodecConfig
 from codec.layers.block import ResidualBlock
 from codec.layers.convolution import ConvolutionState
+from codec.layers.pauses import pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,12 @@ class FrameNetwork(nn.Module):
 
     def step(self, x: Tensor, state: NetworkState) -> tuple[Tensor, NetworkState]:
         """The output for the next frames, and the new state."""
+        pause()
         x = self.enter(x)
         states = []
         for index, block_state in enumerate(state.blocks):
+            pause()
             x, block_state = self._block(index).step(x, block_state)
             states.append(block_state)
+        pause()
         return self.leave(x), NetworkState(tuple(states))

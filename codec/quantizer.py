@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from codec.config import QuantizerConfig
 from codec.kmeans import handicaps_of, nearest
+from codec.layers.pauses import pause
 
 ABSENT = -1
 """The code that stands for "this codebook is not in use in this frame"."""
@@ -64,6 +65,7 @@ class ResidualQuantizer(nn.Module):
         handicaps = (None,) * n_q if self._handicaps is None else self._handicaps[:n_q].unbind()
         codes = [nearest(residual, books[0], handicaps[0])]
         for before, entries, handicap in zip(books, books[1:], handicaps[1:], strict=False):
+            pause()
             residual = residual - functional.embedding(codes[-1], before)
             codes.append(nearest(residual, entries, handicap))
         return torch.stack(codes, dim=1).view(batch, frames, n_q).transpose(1, 2)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from codec.layers.convolution import CausalConv1d, ConvolutionState
+from codec.layers.pauses import pause
 
 
 class ResidualBlock(nn.Module):
@@ -30,4 +31,5 @@ class ResidualBlock(nn.Module):
         """The block's output for the next frames `[batch, frame, channel]`, and the new state."""
         mixed, state = self.convolution.step(x.transpose(1, 2), state)
         inner = functional.gelu(self.widen(self.norm(mixed.transpose(1, 2))))
+        pause()
         return x + self.gain * self.narrow(inner), state

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from codec.layers.pauses import pause
+
 
 @dataclass(frozen=True, slots=True)
 class LstmState:
@@ -34,6 +36,7 @@ class SkipLstm(nn.Module):
 
     def step(self, x: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
         """The output for the next steps, and the new state."""
+        pause()
         steps = x.transpose(1, 2)
         before = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
         heard, (hidden, cell) = self.recurrence(steps, before)

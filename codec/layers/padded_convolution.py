@@ -9,6 +9,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from codec.layers.convolution import ConvolutionState
 from codec.layers.norm import TimeGroupNorm
+from codec.layers.pauses import pause
 from codec.layers.ragged import Padding
 
 
@@ -98,6 +99,7 @@ class PaddedConvolution(nn.Module):
 
     def step(self, x: Tensor, state: ConvolutionState) -> tuple[Tensor, ConvolutionState]:
         """Convolve the next whole strides; a causal layer with zero padding and no group norm only."""
+        pause()
         seen = torch.cat((state.past, x), dim=-1)
         kept = seen[..., seen.shape[-1] - self.shape.time.overlap :]
         return self.convolution(self._pad_rows(seen)), ConvolutionState(kept)

@@ -7,6 +7,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from codec.layers.convolution import ConvolutionState
 from codec.layers.norm import TimeGroupNorm
 from codec.layers.padded_convolution import Shape, Style
+from codec.layers.pauses import pause
 from codec.layers.ragged import silence
 
 
@@ -60,6 +61,7 @@ class TransposedConvolution(nn.Module):
         The inputs that still reach into the next output are convolved again, so that every output is the
         same sum whatever the split into steps.
         """
+        pause()
         stride = self.shape.time.stride
         seen = torch.cat((state.past, x), dim=-1)
         start = self._reach * stride

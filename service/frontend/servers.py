@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import CollectorRegistry
 
 from proto.codec.v1 import codec_pb2, codec_pb2_grpc
 from service.frontend.metrics import Metrics
+from service.frontend.metrics_app import metrics_app
 from service.frontend.parsing import ParsingServer
 from service.frontend.rpc_codec import CodecServicer, ModelsServicer
 from service.http_server import HttpServer
@@ -115,4 +116,4 @@ def _age_ms(seconds: float) -> int:
 
 def metrics_server(registry: CollectorRegistry, host: str, port: int) -> HttpServer:
     """The listener that Prometheus asks."""
-    return HttpServer.listen(make_asgi_app(registry), host, port, grace_seconds=1)
+    return HttpServer.listen(metrics_app(registry), host, port, grace_seconds=1)

@@ -23,8 +23,8 @@ from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 from service.worker.policy import StepLimits
 from service.worker.scheduler import Scheduler, SchedulerConfig
-from service.worker.server import Server, Work
-from service.worker.torch_engine import geometry_of
+from service.worker.server import Attend, Server, Work
+from service.worker.torch_engine import TorchEngine, geometry_of
 from service.worker.torch_items import TorchItemEngine
 from service.worker.verify import VerifiedModel, VersionRejectedError, verify
 
@@ -82,7 +82,12 @@ def _serve(config: WorkerConfig, control: ControlLine, verified: VerifiedModel) 
 
 
 def _scheduler(
-    config: WorkerConfig, verified: VerifiedModel, info: ModelInfo, liveness: Liveness, emit: Emit
+    config: WorkerConfig,
+    verified: VerifiedModel,
+    info: ModelInfo,
+    liveness: Liveness,
+    emit: Emit,
+    attend: Attend,
 ) -> Work:
     queue = QueueLimits(max_queued_audio_seconds=config.max_queued_audio_seconds)
     model, engine, costs = verified.loaded.codec.config, verified.engine, verified.costs
@@ -90,7 +95,9 @@ def _scheduler(
     if not isinstance(engine, TorchItemEngine):
         step = StepLimits(max_rows=engine.max_rows)
         limits = SchedulerConfig(config.slots, config.max_jobs, queue, step)
-        return Scheduler(geometry, engine, costs, emit, limits)
+        # Steps in buffers that they share, or on a device that is told all of them at once, run through.
+        pauses = attend if isinstance(engine, TorchEngine) else None
+        return Scheduler(geometry, engine, costs, emit, limits, pauses)
     assert isinstance(model, SeanetCodecConfig), "codecs of all other families stream"
     items = ItemModel(geometry, Cutter(info, model.segment_frames), engine, costs)
     return ItemScheduler(items, emit, ItemSchedulerConfig(config.max_jobs, queue), liveness.expect)

@@ -23,14 +23,16 @@ class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
     are live streams. `catch_up_seconds`: how far steps of live streams that are late grow, so that what
     every step costs weighs less. `short_seconds`: how long a step of interactive work, or of bulk that has
-    waited for too long, may be whatever is due, unless that is of no use. `relaxed_seconds`: the bound while
-    there are no live streams, and `relaxed_fixed` that in what every step costs: the larger of both holds.
-    `max_rows`, `max_frames`: bounds on memory.
+    waited for too long, may be whatever is due, unless that is of no use. `pausing_seconds`: likewise of all
+    jobs where steps pause for live streams, which then wait for one layer of it. `relaxed_seconds`: the
+    bound while there are no live streams, and `relaxed_fixed` that in what every step costs: the larger of
+    both holds. `max_rows`, `max_frames`: bounds on memory.
     """
 
     target_seconds: float = 0.020
     catch_up_seconds: float = 0.100
     short_seconds: float = 0.010
+    pausing_seconds: float = 0.006
     relaxed_seconds: float = 0.040
     relaxed_fixed: float = 10.0
     max_rows: int = 64

@@ -9,13 +9,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from codec.layers.pauses import pausing
 from service.ipc import Message, Operation
 from service.status import Condition, ServiceError
 from service.worker.admission import Admission, QueueLimits
 from service.worker.capacity import Capacity
+from service.worker.core_share import CoreShare
 from service.worker.cost import CostModel, Timing
 from service.worker.engine import Engine, Geometry
 from service.worker.intake import Intake
+from service.worker.job_queue import INTERACTIVE_PATIENCE_NS
 from service.worker.lateness import Lateness
 from service.worker.outbox import Emit, Outbox
 from service.worker.policy import Batch, Policy, StepLimits
@@ -25,6 +28,7 @@ from service.worker.slack import Slack, SlackLimits
 from service.worker.stats import Stats, Step
 from service.worker.step import run_step
 from service.worker.step_stats import class_of
+from service.worker.step_timer import StepTimer
 
 Output = NDArray[Any]
 _LOG = logging.getLogger(__name__)
@@ -41,8 +45,16 @@ class SchedulerConfig:
     slack: SlackLimits = field(default_factory=SlackLimits)
 
 
+class InterruptedWorkError(BaseException):
+    """Something else than the model failed while a step was interrupted; the worker cannot go on."""
+
+
 class Scheduler:
-    """Owns every session of a worker; `emit(connection, message)` is called for all that goes back."""
+    """Owns every session of a worker; `emit(connection, message)` is called for all that goes back.
+
+    `attend` takes in what has come and sends what is ready. Given that, steps of jobs pause between the
+    layers of the model, and live streams that wait are stepped in between; None: every step runs through.
+    """
 
     def __init__(
         self,
@@ -51,11 +63,17 @@ class Scheduler:
         costs: Mapping[Operation, CostModel],
         emit: Emit,
         config: SchedulerConfig,
+        attend: Callable[[], None] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
+        cpu_clock: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self._engine = engine
         self._costs = costs
+        self._attend = attend
         self._clock = clock
+        self._timer = StepTimer(clock, cpu_clock)
+        self._core = CoreShare()
+        self._unread_ns = 0
         self._stats = Stats()
         self._limits = config.step
         self._policy = Policy(costs, config.step)
@@ -146,6 +164,8 @@ class Scheduler:
         if not self._sessions.has_streams:
             return self._policy.relaxed_seconds(head)
         shortest = self._policy.shortest_seconds(head)
+        if self._attend is not None and head.is_job and not (head.bulk and self._core.is_contended):
+            return max(shortest, self._limits.pausing_seconds)
         short, long = (max(shortest, s) for s in (self._limits.short_seconds, self._limits.target_seconds))
         if self._sessions.jobs.is_overdue(now_ns):
             return short
@@ -156,26 +176,63 @@ class Scheduler:
         seconds, self._ask_again_ns = self._slack.grant(due_ns, now_ns, shortest)
         return min(seconds, long)
 
+    def _interlude(self, batch: Batch, started_ns: int) -> Callable[[], None] | None:
+        """What a step does between its layers; None: it runs through.
+
+        That of a stream must: more of its input may come, and be next. So must a step of which half a second
+        has passed, or live streams without end would keep it from ever being over.
+        """
+        attend = self._attend
+        if attend is None or not batch.sessions[0].is_job or not self._sessions.has_streams:
+            return None
+
+        def interlude() -> None:
+            with self._timer.away():
+                try:
+                    self._intake.stepped(self._unread_ns, self._clock())
+                    attend()
+                    while self._step_live(started_ns + INTERACTIVE_PATIENCE_NS):
+                        attend()
+                except Exception as error:
+                    raise InterruptedWorkError from error
+                self._unread_ns = self._clock()
+
+        return interlude
+
+    def _step_live(self, until_ns: int) -> bool:
+        """Run a step of live streams if one is next and it is not yet `until_ns`; whether there was one."""
+        now_ns = self._clock()
+        head = self._sessions.next(now_ns) if now_ns < until_ns else None
+        if head is None or head.is_job or head.is_ahead(now_ns):
+            return False
+        seconds = self._granted_seconds(head, now_ns)
+        self._run(self._policy.batch(head, self._sessions.companions(head), seconds), now_ns)
+        return True
+
     def _run(self, batch: Batch, started_ns: int) -> None:
         waiting_since_ns = [session.segments[0].waiting_since_ns for session in batch.sessions]
         predicted = self._costs[batch.operation].seconds(len(batch.sessions), batch.frames, batch.n_q)
         self._sessions.charge(batch.sessions, predicted, started_ns)
-        began_cpu_ns = time.thread_time_ns()
+        self._unread_ns = started_ns
+        began_ns, began_cpu_ns = self._timer.read()
         try:
-            outputs = run_step(self._engine, batch)
+            with pausing(self._interlude(batch, started_ns)):
+                outputs = run_step(self._engine, batch)
         except Exception:
             # Whatever went wrong, the state of these rows is unknown and that of all others untouched.
             keys = [session.key for session in batch.sessions]
             _LOG.exception("a step failed", extra={"sessions": keys, "frames": batch.frames})
             self._fail_batch(batch)
             return
-        run_ns, cpu_ns = self._clock() - started_ns, time.thread_time_ns() - began_cpu_ns
-        self._intake.stepped(started_ns, started_ns + run_ns)
+        own_ns, own_cpu_ns = self._timer.read()
+        run_ns, cpu_ns = own_ns - began_ns, own_cpu_ns - began_cpu_ns
+        self._core.note(run_ns, cpu_ns)
+        self._intake.stepped(self._unread_ns, self._clock())
         self._count(batch, predicted, run_ns, cpu_ns)
         if not batch.sessions[0].is_job:
             self._slack.ran(run_ns, started_ns + run_ns)
         for session, output, since_ns in zip(batch.sessions, outputs, waiting_since_ns, strict=True):
-            if not self._sessions.holds(session):
+            if self._sessions.has_ended(session) or not self._sessions.holds(session):
                 continue
             if batch.operation == Operation.DECODE and not math.isfinite(output.sum()):
                 self._fail_nonfinite(session)
@@ -220,6 +277,8 @@ class Scheduler:
     def _fail_batch(self, batch: Batch) -> None:
         self._stats.engine_errors += 1
         for session in batch.sessions:
+            if self._sessions.has_ended(session):
+                continue
             text = "the model failed on this step; the fault has been logged, try again"
             self._intake.fail(session.key, ServiceError(Condition.INTERNAL, text))
 

@@ -21,6 +21,8 @@ from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
 
 _LOG = logging.getLogger(__name__)
+
+Attend = Callable[[], None]
 _STATS_SECONDS = 1.0
 
 
@@ -54,9 +56,9 @@ class Work(Protocol):
 class Server:
     """Serves front ends until the supervisor says stop, sends SIGTERM, or dies; takes both signals over.
 
-    `make_scheduler` is given the function that sends a message to a connection. A front end that takes
-    nothing of its results for `stall_seconds` is disconnected. `load_seconds`: by stage, what getting ready
-    took; told with the statistics.
+    `make_scheduler` is given the function that sends a message to a connection, and `attend`. A front end
+    that takes nothing of its results for `stall_seconds` is disconnected. `load_seconds`: by stage, what
+    getting ready took; told with the statistics.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Server:
         listener: socket.socket,
         control: ControlLine,
         info: ModelInfo,
-        make_scheduler: Callable[[Emit], Work],
+        make_scheduler: Callable[[Emit, Attend], Work],
         liveness: Liveness,
         stall_seconds: float = 10.0,
         load_seconds: Mapping[str, float] | None = None,
@@ -72,7 +74,7 @@ class Server:
         self._listener = listener
         self._control = control
         self._hello = Message(Kind.HELLO, payload=json.dumps(asdict(info)).encode())
-        self._scheduler = make_scheduler(self._emit)
+        self._scheduler = make_scheduler(self._emit, self.attend)
         self._connections: dict[int, Connection] = {}
         self._stall_seconds = stall_seconds
         self._liveness = liveness
@@ -97,6 +99,12 @@ class Server:
             self._flush()
         for connection in self._connections.values():
             connection.close()
+
+    def attend(self) -> None:
+        """Send what is ready and take in what has come, within a step."""
+        self._flush()
+        for key, _ in self._selector.select(0):
+            key.data()
 
     def _take_signals(self) -> None:
         """Have SIGTERM wake the selector; SIGINT is for the supervisor, which shares our terminal."""

@@ -97,6 +97,10 @@ class Sessions:
             self.jobs.discard(session)
         (self._job_rows if session.is_job else self._stream_rows).release(session.lease)
 
+    def has_ended(self, session: Session) -> bool:
+        """Whether the session was dropped, as may happen while it is stepped."""
+        return self._all.get(session.key) is not session
+
     def holds(self, session: Session) -> bool:
         """Whether the session is still the holder of its row; if not, that is counted."""
         return (self._job_rows if session.is_job else self._stream_rows).holds(session.lease)

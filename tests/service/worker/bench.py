@@ -1,10 +1,12 @@
 """A scheduler on the checksum engine, without sockets, with a clock that tests turn."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.layers.pauses import pause
 from service.ipc import Kind, Message, Operation
 from service.status import Condition
 from service.worker.scheduler import Scheduler, SchedulerConfig
@@ -21,6 +23,10 @@ class SchedulerDriver:
     def __init__(self) -> None:
         self.sent: list[tuple[int, Message]] = []
         self.now_ns = 1_000_000_000
+
+    def clock(self) -> int:
+        """What it shows."""
+        return self.now_ns
 
     def pass_time(self, seconds: float) -> None:
         """Turn the clock."""
@@ -49,18 +55,33 @@ class SchedulerDriver:
 
 
 class Bench(SchedulerDriver):
-    """A scheduler on an oracle engine, whose steps take as long as the cost model says."""
+    """A scheduler on an oracle engine, whose steps take as long as the cost model says.
 
-    def __init__(self, config: SchedulerConfig = CONFIG, cost: tuple[float, ...] = (0.001, 0.002)) -> None:
+    `attend`: what the scheduler does in the pauses of a step, of which there are `PARTS - 1`.
+    """
+
+    PARTS = 16
+    """About as many as the shipped model's encoder has."""
+
+    def __init__(
+        self,
+        config: SchedulerConfig = CONFIG,
+        cost: tuple[float, ...] = (0.001, 0.002),
+        attend: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self.cost = costs(*cost)
         self.engine = OracleEngine(config.slots + config.max_jobs, self.take_time)
         self.scheduler: Scheduler = Scheduler(
-            GEOMETRY, self.engine, costs(*cost), self.emit, config, clock=lambda: self.now_ns
+            GEOMETRY, self.engine, costs(*cost), self.emit, config, attend, self.clock, self.clock
         )
 
     def take_time(self, rows: int, frames: int) -> None:
-        self.pass_time(self.cost[Operation.ENCODE].seconds(rows, frames, 3))
+        seconds = self.cost[Operation.ENCODE].seconds(rows, frames, 3)
+        for part in range(self.PARTS):
+            if part:
+                pause()
+            self.pass_time(seconds / self.PARTS)
 
 
 def samples(count: int, seed: int = 0) -> NDArray[np.float32]:

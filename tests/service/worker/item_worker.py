@@ -11,7 +11,7 @@ from service.worker.control import ControlLine
 from service.worker.item_scheduler import ItemModel, ItemScheduler, ItemSchedulerConfig
 from service.worker.liveness import Liveness
 from service.worker.outbox import Emit
-from service.worker.server import Server
+from service.worker.server import Attend, Server
 from tests.service.worker.item_oracle import GEOMETRY, INFO, ItemOracle, costs, cutter
 
 SILENT_SECONDS = 2.0
@@ -29,7 +29,7 @@ def main() -> int:
     config = WorkerConfig.from_message(control.wait())
     liveness = Liveness(control, SILENT_SECONDS)
 
-    def make_scheduler(emit: Emit) -> ItemScheduler:
+    def make_scheduler(emit: Emit, attend: Attend) -> ItemScheduler:
         engine = ItemOracle(lambda pieces, frames: _run(config.socket.parent))
         model = ItemModel(GEOMETRY, cutter(), engine, costs(PREDICTED_SECONDS, 1e-9))
         return ItemScheduler(model, emit, ItemSchedulerConfig(config.max_jobs), liveness.expect)

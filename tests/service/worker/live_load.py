@@ -77,14 +77,22 @@ def live(
     seconds: float = 10.0,
     cost: tuple[float, ...] = (0.001, 0.002),
     jitter_seconds: float = 0.0,
+    *,
+    pausing: bool = False,
 ) -> Answered:
     """Play streams that begin at `starts`, beside jobs that are all there from the beginning.
 
     `cost`: seconds of every step, of each row and frame of it, and so on, see `costs`; `jitter_seconds`:
-    by which messages are late at most.
+    by which messages are late at most; `pausing`: whether steps of jobs pause for streams.
     """
     jobs = list(jobs)
-    bench = Bench(SchedulerConfig(slots=len(starts), max_jobs=max(1, 2 * len(jobs))), cost)
+
+    def attend() -> None:
+        hear()
+        take()
+
+    sizes = SchedulerConfig(slots=len(starts), max_jobs=max(1, 2 * len(jobs)))
+    bench = Bench(sizes, cost, attend if pausing else None)
     begin_ns, audio = bench.now_ns, samples(_FRAME_SAMPLES * _MESSAGE_FRAMES).tobytes()
     ear, idle_ns = _Ear(range(1, len(starts) + 1), begin_ns), 0
     bench.send(*(opened(number) for number in ear.said), *jobs)
@@ -94,17 +102,25 @@ def live(
         for at, number in _moments(starts, seconds, jitter_seconds)
         if number not in refused
     )
-    while intended or ear.waits:
+
+    def hear() -> None:
         while intended and intended[0][0] <= bench.now_ns:
             at_ns, number = intended.popleft()
             bench.send(data(number, audio, ear.hear(number, at_ns)))
-        bench.sent.clear()
-        if not bench.scheduler.step():
-            before_ns, bench.now_ns = bench.now_ns, _next_moment(bench, [at for at, _ in islice(intended, 1)])
-            idle_ns += bench.now_ns - before_ns
+
+    def take() -> None:
         for _, message in bench.sent:
             if message.kind is Kind.DATA:
                 ear.take(message, bench.now_ns)
+        bench.sent.clear()
+
+    bench.sent.clear()
+    while intended or ear.waits:
+        hear()
+        if not bench.scheduler.step():
+            before_ns, bench.now_ns = bench.now_ns, _next_moment(bench, [at for at, _ in islice(intended, 1)])
+            idle_ns += bench.now_ns - before_ns
+        take()
     frames = bench.scheduler.snapshot()["encode"]["frames"] - _MESSAGE_FRAMES * ear.answered
     return Answered(ear.late, idle_ns / 1e9, frames, refused)
 

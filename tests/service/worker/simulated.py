@@ -2,12 +2,14 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codec.layers.pauses import pause
 from service.ipc import Kind, Message, Operation
 from service.status import Condition
 from service.worker.scheduler import Scheduler, SchedulerConfig
@@ -23,6 +25,8 @@ from tests.service.worker.oracle import (
 CONNECTIONS = (1, 2, 3)
 CALLERS = (0, 7, 8, 9)
 _HOP = GEOMETRY.hop_samples
+_PARTS = 4
+_STEP_SHARE = 0.45
 
 Key = tuple[int, int]
 
@@ -111,10 +115,11 @@ class Peer:
 class Simulation:
     """A scheduler, a clock, and front ends that do everything in any order.
 
-    `broken`: sessions whose step has failed; no other may end in INTERNAL.
+    `broken`: sessions whose step has failed; no other may end in INTERNAL. `goes_on`: whether front ends
+    still do something while a step pauses; `observe` is called when they have.
     """
 
-    def __init__(self, seed: int, config: SchedulerConfig) -> None:
+    def __init__(self, seed: int, config: SchedulerConfig, *, pausing: bool) -> None:
         self.random = random.Random(seed)
         self.numpy = np.random.default_rng(seed)
         self.now_ns = 1
@@ -125,8 +130,18 @@ class Simulation:
         self.numbers = 0
         self.costs = costs()
         self.engine = OracleEngine(config.slots + config.max_jobs, self.run_for)
+        self.pauses = 0
+        self.goes_on = True
+        self.observe: Callable[[], None] = lambda: None
         self.scheduler = Scheduler(
-            GEOMETRY, self.engine, self.costs, self.receive, config, clock=lambda: self.now_ns
+            GEOMETRY,
+            self.engine,
+            self.costs,
+            self.receive,
+            config,
+            self.attend if pausing else None,
+            lambda: self.now_ns,
+            lambda: self.now_ns,
         )
 
     def elapse(self, most_seconds: float) -> None:
@@ -135,7 +150,17 @@ class Simulation:
     def run_for(self, rows: int, frames: int) -> None:
         """A step takes about as long as it should."""
         seconds = costs()[Operation.ENCODE].seconds(rows, frames, 3)
-        self.now_ns += round(seconds * self.random.uniform(0.8, 1.2) * 1e9)
+        for part in range(_PARTS):
+            if part:
+                pause()
+            self.now_ns += round(seconds / _PARTS * self.random.uniform(0.8, 1.2) * 1e9)
+
+    def attend(self) -> None:
+        """What may happen while a step pauses: everything but a step of this loop."""
+        self.pauses += 1
+        if self.goes_on and self.random.random() < 0.3:
+            self.incident(self.random.uniform(_STEP_SHARE, 1.0))
+            self.observe()
 
     def items(self, operation: Operation, n_q: int, most_frames: int) -> NDArray[Any]:
         if operation == Operation.ENCODE:
@@ -273,9 +298,14 @@ class Simulation:
         """Something happens."""
         self.elapse(0.01)
         roll = self.random.random()
-        if roll < 0.45:
+        if roll < _STEP_SHARE:
             self.scheduler.step()
-        elif roll < 0.75:
+        else:
+            self.incident(roll)
+
+    def incident(self, roll: float) -> None:
+        """A front end does something; `roll`: what, from `_STEP_SHARE` to 1."""
+        if roll < 0.75:
             self.feed()
         elif roll < 0.84:
             self.begin(self.random.choice((Kind.JOB, Kind.BULK)))

@@ -68,3 +68,14 @@ def test_a_worker_that_is_never_idle_still_runs_a_little_of_the_rest() -> None:
     beside = live([0.009 * n for n in range(9)], bulk(5), cost=(0.001, 0.002), seconds=10)
     assert beside.idle_seconds < 0.1
     assert beside.job_frames >= 4 * 9, "a step of bulk every second"
+
+
+@pytest.mark.parametrize("streams", [5, 20, 40])
+@pytest.mark.parametrize("kind", [Kind.BULK, Kind.JOB])
+def test_where_steps_pause_for_streams_jobs_use_all_that_is_left(streams: int, kind: Kind) -> None:
+    alone = live(phases(streams), cost=MANY, seconds=4)
+    beside = live(phases(streams), bulk(600, kind), 4, MANY, pausing=True)
+    check(alone, beside, 0.99)
+    assert beside.quantile(0.99) < 1.1 * alone.quantile(0.99)
+    # A step of 6 ms holds 67 frames.
+    assert beside.job_frames > 0.95 * 67 / 0.006 * alone.idle_seconds

@@ -28,7 +28,7 @@ class Overload:
         bench, config = self.bench, SchedulerConfig(slots=64, max_jobs=64)
         terms = costs(fixed, per_frame)
         bench.scheduler = Scheduler(
-            GEOMETRY, bench.engine, terms, bench.emit, config, clock=lambda: bench.now_ns
+            GEOMETRY, bench.engine, terms, bench.emit, config, None, bench.clock, bench.clock
         )
 
     def slow_down(self, factor: float) -> None:

@@ -1,14 +1,17 @@
 """Jobs on the scheduler, against a checksum engine, and what happens at its limits."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codec.layers.pauses import pause
 from service.ipc import Kind, Message, Operation, ProtocolError
 from service.samples import SampleForm, pack, unpack
 from service.status import Condition
+from service.worker.scheduler import InterruptedWorkError, SchedulerConfig
 from tests.service.worker.bench import Bench, codes_of, conditions, data, encode_job, opened, samples
 from tests.service.worker.oracle import GEOMETRY, flushed, reference_audio, reference_codes
 
@@ -222,3 +225,69 @@ def test_the_snapshot_tells_of_room_for_streams() -> None:
     assert bench.scheduler.snapshot()["room"] == {"encode": 0, "decode": 0}, "the stream was served late"
     live = bench.scheduler.snapshot()["steps"]["encode"]
     assert live["first_output_seconds"]["total"] == live["lateness_seconds"]["total"] == pytest.approx(0.309)
+
+
+class _BrokenError(Exception):
+    pass
+
+
+def _fail() -> None:
+    raise _BrokenError
+
+
+def test_what_fails_in_a_pause_is_not_held_against_the_job() -> None:
+    bench = Bench(attend=_fail)
+    bench.send(opened(1), encode_job(2, samples(40)))
+    with pytest.raises(InterruptedWorkError) as caught:
+        bench.scheduler.step()
+    assert isinstance(caught.value.__cause__, _BrokenError)
+
+
+def test_a_step_that_fails_ends_those_sessions_that_are_still_there() -> None:
+    def leave() -> None:
+        bench.send(Message(Kind.CANCEL, 2))
+        bench.engine.on_step = lambda rows, frames: None
+
+    def fail(rows: int, frames: int) -> None:
+        pause()
+        raise RuntimeError("a fault of the model")
+
+    bench = Bench(attend=leave)
+    bench.engine.on_step = fail
+    bench.send(opened(1), encode_job(2, samples(40)))
+    bench.sent.clear()
+    assert bench.scheduler.step()
+    assert not bench.sent
+    bench.send(encode_job(3, samples(40)))
+    (result,) = bench.run()
+    assert np.array_equal(codes_of(result), reference_codes(flushed(samples(40))))
+
+
+def test_live_streams_without_end_do_not_keep_a_step_from_being_over() -> None:
+    numbers, said = range(10, 30), count()
+
+    def speak() -> None:
+        turn, number = divmod(next(said), len(numbers))
+        bench.send(data(numbers[number], samples(4).tobytes(), sequence=turn))
+
+    bench = Bench(SchedulerConfig(slots=len(numbers), max_jobs=1), attend=speak)
+    bench.send(*(opened(number) for number in numbers), encode_job(2, samples(2)))
+    began_ns = bench.now_ns
+    assert bench.scheduler.step()
+    assert [message.kind for _, message in bench.sent if message.session == 2] == [Kind.RESULT]
+    assert 0.5e9 < bench.now_ns - began_ns < 0.6e9
+
+
+def test_in_a_pause_only_those_live_streams_run_that_keep_to_real_time() -> None:
+    """One that is ahead is a job like others, and may be what is interrupted."""
+
+    def speak() -> None:
+        if len(bench.engine.widths) == 2:
+            bench.send(data(1, samples(40).tobytes(), sequence=1))
+
+    bench = Bench(attend=speak)
+    bench.send(opened(1), data(1, samples(4 * 200).tobytes()))
+    bench.run()
+    bench.send(encode_job(2, samples(2)))
+    assert bench.scheduler.step()
+    assert [message.kind for _, message in bench.sent] == [Kind.RESULT]

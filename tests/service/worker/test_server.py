@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from service.ipc import Kind, Message, Operation
 from service.model_info import ModelInfo
 from service.status import Condition
-from tests.service.worker.oracle import flushed, reference_audio, reference_codes
+from tests.service.worker.oracle import GEOMETRY, flushed, reference_audio, reference_codes
+from tests.service.worker.oracle_worker import LONG_FRAMES
 from tests.service.worker.process import Peer, WorkerProcess, running
 
 MODULE = "tests.service.worker.oracle_worker"
@@ -65,6 +66,38 @@ def test_two_front_ends_use_the_same_numbers_and_do_not_meet(worker: WorkerProce
                 codes += message.payload
             assert (message.kind, message.sequence) == (Kind.FLUSHED, 9)
             assert np.array_equal(np.frombuffer(codes, "<u2").reshape(-1, 3), reference_codes(flushed(audio)))
+
+
+def test_live_messages_are_answered_and_cancels_heard_within_a_step_of_a_job(worker: WorkerProcess) -> None:
+    with worker.connect() as live, worker.connect() as other:
+        live.send(opening(1))
+        assert live.receive().kind is Kind.OPENED
+        audio = samples(4 * LONG_FRAMES - GEOMETRY.delay_samples, 2)
+        other.send(job(1, audio), job(2, audio))
+        live.send(*(Message(Kind.DATA, 1, n_q=3, sequence=n, payload=bytes(16)) for n in range(5)))
+        assert live.receive().kind is Kind.DATA
+        other.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.sock.recv(1)
+        other.sock.setblocking(True)
+        other.send(Message(Kind.CANCEL, 1))
+        result = other.receive()
+        assert (result.kind, result.session) == (Kind.RESULT, 2), "the first one is nobody's any more"
+        codes = np.frombuffer(result.payload, "<u2").reshape(-1, 3)
+        assert np.array_equal(codes, reference_codes(flushed(audio)))
+
+
+def test_a_front_end_may_vanish_within_a_step_of_its_job(worker: WorkerProcess) -> None:
+    with worker.connect() as live:
+        live.send(opening(1))
+        assert live.receive().kind is Kind.OPENED
+        with worker.connect() as gone:
+            gone.send(job(1, samples(4 * LONG_FRAMES - GEOMETRY.delay_samples, 2)))
+            time.sleep(0.1)
+        while not (stats := live.stats())["disconnects"]:
+            continue
+        assert stats["jobs_queued"] == 0
+        assert_served(live, 3)
 
 
 def test_the_slots_of_a_vanished_front_end_are_free(worker: WorkerProcess) -> None:

@@ -131,3 +131,13 @@ def test_messages_are_due_of_streams_that_keep_to_real_time() -> None:
     assert list(sessions.due_ns(2_000_000)) == [41_000_000, 22_000_000]
     sessions.drop(first)
     assert list(sessions.due_ns(2_000_000)) == [22_000_000]
+
+
+def test_who_was_dropped_has_ended_even_if_its_key_is_another_ones_now() -> None:
+    sessions = Sessions(GEOMETRY, slots=2, max_jobs=1)
+    first = create(sessions, 1)
+    assert not sessions.has_ended(first)
+    sessions.drop(first)
+    second = create(sessions, 1)
+    assert sessions.has_ended(first)
+    assert not sessions.has_ended(second)

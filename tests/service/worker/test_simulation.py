@@ -53,8 +53,8 @@ class Rules:
         outputs = run_step(engine, batch)
         if self.simulation.random.random() < 0.01:
             # The rows have moved on: whoever gets one of them next must get it reset.
-            keys = [(session.key.connection, session.key.session) for session in batch.sessions]
-            self.simulation.broken.update(keys)
+            there = self.simulation.peers.items()
+            self.simulation.broken.update(key for key, peer in there if any(peer is own for own in peers))
             raise RuntimeError("a fault of the model")
         for peer, arrived_ns in zip(peers, since_ns, strict=True):
             peer.segments[0].stepped_frames += batch.frames
@@ -149,14 +149,18 @@ def _faults_are_expected(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, scheduler.__name__)
 
 
-def simulate(monkeypatch: pytest.MonkeyPatch, seed: int, events: int) -> tuple[Simulation, Rules]:
+def simulate(
+    monkeypatch: pytest.MonkeyPatch, seed: int, events: int, *, pausing: bool
+) -> tuple[Simulation, Rules]:
     """A simulation that has run all its events under the rules, and all its work to the end."""
-    simulation = Simulation(seed, CONFIG)
+    simulation = Simulation(seed, CONFIG, pausing=pausing)
     rules = Rules(simulation)
+    simulation.observe = rules.observe
     monkeypatch.setattr(scheduler, "run_step", rules.run_step)
     for _ in range(events):
         simulation.event()
         rules.observe()
+    simulation.goes_on = False
     for connection in CONNECTIONS:
         simulation.blocked.discard(connection)
         simulation.scheduler.set_blocked(connection, False)
@@ -182,10 +186,14 @@ def check_end(simulation: Simulation) -> None:
     assert (snapshot["slots_used"], snapshot["jobs_queued"], snapshot["generation_mismatches"]) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("pausing", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_session_gets_what_it_would_get_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulation, rules = simulate(monkeypatch, seed, 25_000)
+def test_every_session_gets_what_it_would_get_alone(
+    seed: int, pausing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation, rules = simulate(monkeypatch, seed, 25_000, pausing=pausing)
     check_end(simulation)
+    assert (simulation.pauses > 10_000) == pausing
     ends = simulation.ends
     assert min(ends[name] for name in ("result", "flushed", "CANCEL", "CLOSE", "OVERLOADED")) > 50
     assert min(ends[name] for name in ("DEADLINE_EXCEEDED", "INTERNAL", "vanished")) > 10
@@ -196,4 +204,4 @@ def test_every_session_gets_what_it_would_get_alone(seed: int, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_a_long_simulation(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_end(simulate(monkeypatch, seed, 100_000)[0])
+    check_end(simulate(monkeypatch, seed, 100_000, pausing=seed % 2 == 0)[0])

@@ -5,10 +5,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from codec.layers.pauses import pausing
 from codec.model import Codec
 from service.ipc import Operation
 from service.worker.torch_engine import TorchEngine, geometry_of
 from tests.service.tiny import tiny_codec
+from tests.service.worker.padded import FAMILIES, random_codes, sound, stream
 
 HOP = 320
 
@@ -78,3 +80,27 @@ def test_reset_equals_fresh_and_leaves_other_rows_alone(codec: Codec, operation:
     assert np.array_equal(run(engine, [0]), fresh[:1])
     assert np.array_equal(run(engine, [1]), continued)
     assert not np.array_equal(continued, fresh[1:]), "or the test would show nothing"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_other_rows_may_step_while_a_step_pauses(family: str) -> None:
+    model = stream(family)
+    plain, interrupted = TorchEngine(model, rows=4), TorchEngine(model, rows=4)
+    sounds, few_sounds = sound(model, 2, 20, seed=1), sound(model, 1, 20, seed=2)
+    codes, few_codes = random_codes(model, 2, 20, 2, seed=3), random_codes(model, 1, 20, 2, seed=4)
+    hop, pieces = model.config.hop_samples, [interrupted.decode([0], few_codes[:, :1])]
+
+    def step_another() -> None:
+        at = len(pieces)
+        if at < 20:
+            interrupted.encode([0], few_sounds[:, at * hop : (at + 1) * hop], 2)
+            pieces.append(interrupted.decode([0], few_codes[:, at : at + 1]))
+
+    with pausing(step_another):
+        heard = interrupted.decode([3, 1], codes)
+        coded = interrupted.encode([3, 1], sounds, 2)
+    assert len(pieces) > 8
+    assert np.array_equal(coded, plain.encode([3, 1], sounds, 2))
+    assert np.allclose(heard, plain.decode([3, 1], codes), rtol=1e-4, atol=1e-4)
+    wanted = plain.decode([0], few_codes[:, : len(pieces)])
+    assert np.allclose(np.concatenate(pieces, axis=1), wanted, rtol=1e-4, atol=1e-4)
