@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -41,34 +41,63 @@ def phases(streams: int) -> list[float]:
     return [random.Random(number).random() * MESSAGE_SECONDS for number in range(streams)]
 
 
-class _Ear:
-    """Pairs what streams have said with its answers; `late` is of all but the first second."""
+class _Play:
+    """Streams that speak and hear; `late` is of all messages but those of the first second."""
 
-    def __init__(self, numbers: Iterable[int], begin_ns: int) -> None:
+    def __init__(
+        self, numbers: Sequence[int], jobs: Sequence[Message], cost: tuple[float, ...], *, pausing: bool
+    ) -> None:
+        sizes = SchedulerConfig(slots=len(numbers), max_jobs=max(1, 2 * len(jobs)))
+        self.bench = Bench(sizes, cost, self.attend if pausing else None)
         self.late: list[float] = []
         self.answered = 0
-        self.said = dict.fromkeys(numbers, 0)
-        self._waiting: dict[int, list[int]] = {number: [] for number in self.said}
-        self._begin_ns = begin_ns
+        self.intended: deque[tuple[int, int]] = deque()
+        self._begin_ns = self.bench.now_ns
+        self._said = dict.fromkeys(numbers, 0)
+        self._waiting: dict[int, list[int]] = {number: [] for number in numbers}
+        self._audio = samples(_FRAME_SAMPLES * _MESSAGE_FRAMES).tobytes()
+        self.bench.send(*(opened(number) for number in numbers), *jobs)
+        self.refused = [message.session for _, message in self.bench.sent if message.kind is Kind.FAILED]
+        self.bench.sent.clear()
 
     @property
-    def waits(self) -> bool:
-        return any(self._waiting.values())
+    def goes_on(self) -> bool:
+        """Whether more will be said, or heard."""
+        return bool(self.intended) or any(self._waiting.values())
 
-    def hear(self, number: int, at_ns: int) -> int:
-        """A stream speaks; the sequence of its message."""
-        self._waiting[number].append(at_ns)
-        self.said[number] += 1
-        return self.said[number] - 1
+    def intend(self, moments: Iterable[tuple[float, int]]) -> None:
+        """What will be said, by those who were not refused: seconds from the beginning, and by whom."""
+        self.intended.extend(
+            (self._begin_ns + round(at * 1e9), number) for at, number in moments if number not in self.refused
+        )
 
-    def take(self, message: Message, now_ns: int) -> None:
+    def attend(self) -> None:
+        """Say what is due, and hear what was sent."""
+        while self.intended and self.intended[0][0] <= self.bench.now_ns:
+            at_ns, number = self.intended.popleft()
+            self._waiting[number].append(at_ns)
+            self.bench.send(data(number, self._audio, self._said[number]))
+            self._said[number] += 1
+        for _, message in self.bench.sent:
+            if message.kind is Kind.DATA:
+                self._take(message)
+        self.bench.sent.clear()
+
+    def wait(self) -> int:
+        """Turn the clock to the next message, or to when a step that was put off may run; by how much."""
+        before_ns, seconds = self.bench.now_ns, self.bench.scheduler.wait_seconds
+        moments = [at_ns for at_ns, _ in islice(self.intended, 1)]
+        self.bench.now_ns = min(moments + ([before_ns + round(seconds * 1e9)] if seconds else []))
+        return self.bench.now_ns - before_ns
+
+    def _take(self, message: Message) -> None:
         """An answer, which is to all messages up to its sequence."""
         waiting = self._waiting.get(message.session, [])
-        while waiting and self.said[message.session] - len(waiting) <= message.sequence:
+        while waiting and self._said[message.session] - len(waiting) <= message.sequence:
             at_ns = waiting.pop(0)
             self.answered += 1
             if at_ns - self._begin_ns > _WARM_UP_NS:
-                self.late.append((now_ns - at_ns) / 1e9)
+                self.late.append((self.bench.now_ns - at_ns) / 1e9)
 
 
 def live(
@@ -85,44 +114,15 @@ def live(
     `cost`: seconds of every step, of each row and frame of it, and so on, see `costs`; `jitter_seconds`:
     by which messages are late at most; `pausing`: whether steps of jobs pause for streams.
     """
-    jobs = list(jobs)
-
-    def attend() -> None:
-        hear()
-        take()
-
-    sizes = SchedulerConfig(slots=len(starts), max_jobs=max(1, 2 * len(jobs)))
-    bench = Bench(sizes, cost, attend if pausing else None)
-    begin_ns, audio = bench.now_ns, samples(_FRAME_SAMPLES * _MESSAGE_FRAMES).tobytes()
-    ear, idle_ns = _Ear(range(1, len(starts) + 1), begin_ns), 0
-    bench.send(*(opened(number) for number in ear.said), *jobs)
-    refused = [message.session for _, message in bench.sent if message.kind is Kind.FAILED]
-    intended = deque(
-        (begin_ns + round(at * 1e9), number)
-        for at, number in _moments(starts, seconds, jitter_seconds)
-        if number not in refused
-    )
-
-    def hear() -> None:
-        while intended and intended[0][0] <= bench.now_ns:
-            at_ns, number = intended.popleft()
-            bench.send(data(number, audio, ear.hear(number, at_ns)))
-
-    def take() -> None:
-        for _, message in bench.sent:
-            if message.kind is Kind.DATA:
-                ear.take(message, bench.now_ns)
-        bench.sent.clear()
-
-    bench.sent.clear()
-    while intended or ear.waits:
-        hear()
-        if not bench.scheduler.step():
-            before_ns, bench.now_ns = bench.now_ns, _next_moment(bench, [at for at, _ in islice(intended, 1)])
-            idle_ns += bench.now_ns - before_ns
-        take()
-    frames = bench.scheduler.snapshot()["encode"]["frames"] - _MESSAGE_FRAMES * ear.answered
-    return Answered(ear.late, idle_ns / 1e9, frames, refused)
+    play, idle_ns = _Play(range(1, len(starts) + 1), list(jobs), cost, pausing=pausing), 0
+    play.intend(_moments(starts, seconds, jitter_seconds))
+    while play.goes_on:
+        play.attend()
+        if not play.bench.scheduler.step():
+            idle_ns += play.wait()
+        play.attend()
+    frames = play.bench.scheduler.snapshot()["encode"]["frames"] - _MESSAGE_FRAMES * play.answered
+    return Answered(play.late, idle_ns / 1e9, frames, play.refused)
 
 
 def _moments(starts: list[float], seconds: float, jitter_seconds: float) -> list[tuple[float, int]]:
@@ -133,9 +133,3 @@ def _moments(starts: list[float], seconds: float, jitter_seconds: float) -> list
         for turn in range(round(seconds / MESSAGE_SECONDS))
         for number, start in enumerate(starts, 1)
     )
-
-
-def _next_moment(bench: Bench, intended: list[int]) -> int:
-    """When the next message comes, or when a step that was put off may run."""
-    wait_seconds = bench.scheduler.wait_seconds
-    return min(intended + ([bench.now_ns + round(wait_seconds * 1e9)] if wait_seconds else []))

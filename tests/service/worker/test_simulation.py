@@ -17,7 +17,8 @@ from service.worker.scheduler import SchedulerConfig
 from service.worker.step import run_step
 from service.worker.turns import QUANTUM_SECONDS
 from tests.service.worker.oracle import GEOMETRY
-from tests.service.worker.simulated import CONNECTIONS, Key, Peer, Simulation
+from tests.service.worker.simulated import CONNECTIONS, Key, Simulation
+from tests.service.worker.simulated_peer import Peer
 
 CONFIG = SchedulerConfig(slots=6, max_jobs=12)
 STEP = StepLimits()
