@@ -2,7 +2,9 @@
 
 import csv
 import os
+import random
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 SAMPLE_RATE_HZ = 16_000
+_PORTS = range(20_000, 32_000)
 
 
 def shared_dir() -> Path:
@@ -72,15 +75,23 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different free TCP ports of the loopback address."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [int(sock.getsockname()[1]) for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()
+    """Return `count` different free TCP ports of the loopback address.
+
+    They are none of those that the system gives to whoever asks for any, such as the very process that is
+    about to listen on them.
+    """
+    ports: list[int] = []
+    with ExitStack() as held:
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            sock = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise OSError(f"no {count} free ports")
 
 
 def _harmonics(
