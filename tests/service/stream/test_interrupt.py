@@ -11,13 +11,14 @@ from service.stream.interrupt import Interrupt
 
 
 def test_the_first_signal_ends_the_input_and_the_second_one_interrupts() -> None:
-    before = signal.getsignal(signal.SIGINT)
+    # What is started in the background of a shell ignores it.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     with Interrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupt.event.wait(10)
         with pytest.raises(KeyboardInterrupt):
             _kill_and_wait()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.signal(signal.SIGINT, inherited) is signal.default_int_handler
 
 
 def _kill_and_wait() -> None:
