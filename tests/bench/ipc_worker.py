@@ -73,7 +73,8 @@ def main() -> None:
     listener.listen(_BACKLOG)
     threading.Thread(target=_end_with_input, args=(supervisor.close,), daemon=True).start()
     control = ControlLine(line)
-    Server(listener, control, _INFO, Answers, Liveness(control, _SILENT_SECONDS)).run()
+    liveness = Liveness(control, _SILENT_SECONDS)
+    Server(listener, control, _INFO, lambda emit, _: Answers(emit), liveness).run()
 
 
 if __name__ == "__main__":
