@@ -23,8 +23,8 @@ class StepLimits:
     """`target_seconds`: predicted run time that a step of more than one frame stays within while there
     are live streams. `catch_up_seconds`: how far steps of live streams that are late grow, so that what
     every step costs weighs less. `short_seconds`: how long a step of interactive work, or of bulk that has
-    waited for too long, may be whatever is due, unless that is of no use. `pausing_seconds`: likewise of all
-    jobs where steps pause for live streams, which then wait for one layer of it. `relaxed_seconds`: the
+    waited for too long, may be whatever is due, unless that is of no use. `pausing_seconds`: likewise of
+    bulk where steps pause for live streams, which then wait for one layer of it. `relaxed_seconds`: the
     bound while there are no live streams, and `relaxed_fixed` that in what every step costs: the larger of
     both holds. `max_rows`, `max_frames`: bounds on memory.
     """
@@ -67,6 +67,10 @@ class Policy:
         """How long a step may take while there are no live streams."""
         limits, cost = self._limits, self._costs[head.operation]
         return max(limits.relaxed_seconds, limits.relaxed_fixed * cost.fixed * cost.correction)
+
+    def pausing_seconds(self, head: Session) -> float:
+        """How long a step may take that pauses for live streams: they wait for one layer of it."""
+        return self._limits.pausing_seconds if head.bulk else self._limits.target_seconds
 
     def shortest_seconds(self, head: Session) -> float:
         """The shortest step of `head` that is of use: half of it is more than what every step costs."""

@@ -165,7 +165,7 @@ class Scheduler:
             return self._policy.relaxed_seconds(head)
         shortest = self._policy.shortest_seconds(head)
         if self._attend is not None and head.is_job and not (head.bulk and self._core.is_contended):
-            return max(shortest, self._limits.pausing_seconds)
+            return max(shortest, self._policy.pausing_seconds(head))
         short, long = (max(shortest, s) for s in (self._limits.short_seconds, self._limits.target_seconds))
         if self._sessions.jobs.is_overdue(now_ns):
             return short

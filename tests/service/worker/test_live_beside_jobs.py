@@ -71,11 +71,20 @@ def test_a_worker_that_is_never_idle_still_runs_a_little_of_the_rest() -> None:
 
 
 @pytest.mark.parametrize("streams", [5, 20, 40])
-@pytest.mark.parametrize("kind", [Kind.BULK, Kind.JOB])
-def test_where_steps_pause_for_streams_jobs_use_all_that_is_left(streams: int, kind: Kind) -> None:
-    alone = live(phases(streams), cost=MANY, seconds=4)
-    beside = live(phases(streams), bulk(600, kind), 4, MANY, pausing=True)
+def test_where_steps_pause_for_streams_bulk_uses_all_that_is_left(streams: int) -> None:
+    alone, beside = (live(phases(streams), jobs, 4, MANY, pausing=bool(jobs)) for jobs in ([], bulk(600)))
     check(alone, beside, 0.99)
     assert beside.quantile(0.99) < 1.1 * alone.quantile(0.99)
     # A step of 6 ms holds 67 frames.
     assert beside.job_frames > 0.95 * 67 / 0.006 * alone.idle_seconds
+
+
+@pytest.mark.parametrize("streams", [5, 20, 40])
+def test_where_steps_pause_for_streams_interactive_jobs_take_long_ones(streams: int) -> None:
+    alone, beside = (
+        live(phases(streams), jobs, 4, MANY, pausing=bool(jobs)) for jobs in ([], bulk(600, Kind.JOB))
+    )
+    assert beside.idle_seconds < 0.01 * alone.idle_seconds
+    # A step of 20 ms holds 267 frames, and pauses every millisecond or two.
+    assert beside.job_frames > 0.95 * 267 / 0.02 * alone.idle_seconds
+    assert beside.quantile(0.999) < alone.quantile(0.999) + 0.003
