@@ -32,7 +32,7 @@ class StepLimits:
     target_seconds: float = 0.020
     catch_up_seconds: float = 0.100
     short_seconds: float = 0.010
-    pausing_seconds: float = 0.006
+    pausing_seconds: float = 0.004
     relaxed_seconds: float = 0.040
     relaxed_fixed: float = 10.0
     max_rows: int = 64

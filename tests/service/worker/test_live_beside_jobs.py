@@ -75,8 +75,8 @@ def test_where_steps_pause_for_streams_bulk_uses_all_that_is_left(streams: int) 
     alone, beside = (live(phases(streams), jobs, 4, MANY, pausing=bool(jobs)) for jobs in ([], bulk(600)))
     check(alone, beside, 0.99)
     assert beside.quantile(0.99) < 1.1 * alone.quantile(0.99)
-    # A step of 6 ms holds 67 frames.
-    assert beside.job_frames > 0.95 * 67 / 0.006 * alone.idle_seconds
+    # A step of 4 ms holds 38 frames.
+    assert beside.job_frames > 0.95 * 38 / 0.004 * alone.idle_seconds
 
 
 @pytest.mark.parametrize("streams", [5, 20, 40])
